@@ -1,0 +1,46 @@
+/** Files. Errors are FileError; nothing here blocks the serving thread. */
+
+export class FileError extends Error {
+  override readonly name = "FileError";
+  /** The system's code: ENOENT, EACCES, ENOSPC, EIO, … */
+  readonly code: string;
+  readonly path: string;
+
+  constructor(code: string, path: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.path = path;
+  }
+}
+
+export interface FileInfo {
+  readonly kind: "file" | "directory" | "other";
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+export interface AppendFile {
+  /** Bytes in the file, as far as this handle wrote or found them. */
+  readonly size: number;
+  /** Appends all bytes, or rejects; a failed append may leave a torn tail. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** fdatasync: when it resolves, what was appended survives a power loss. */
+  dataSync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FilesPort {
+  read(path: string, options?: { bytesMax?: number }): Promise<Uint8Array>;
+  /** Writes beside `path`, syncs, renames over it: readers see the old or the new, never a part. */
+  replace(path: string, bytes: Uint8Array, options?: { mode?: number }): Promise<void>;
+  openAppend(path: string, options?: { mode?: number }): Promise<AppendFile>;
+  /** undefined when there is nothing at `path`. */
+  info(path: string): Promise<FileInfo | undefined>;
+  /** Names in byte order, without `.` and `..`. */
+  list(path: string): Promise<string[]>;
+  /** With parents; no error when it is there already. */
+  makeDirectory(path: string, options?: { mode?: number }): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a directory with all in it; no error when there is none. */
+  remove(path: string): Promise<void>;
+}
