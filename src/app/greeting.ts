@@ -1,0 +1,39 @@
+import { reachableAddress, showAddress } from "../base/address.ts";
+import type { Settings } from "../config/settings.ts";
+import type { RunningServer } from "./server.ts";
+import { version } from "./version.ts";
+
+/** What a person at the terminal sees when the server is up; several lines. */
+export function greeting(
+  parts: { settings: Settings; server: RunningServer; directory: string },
+): string {
+  const { settings, server, directory } = parts;
+  const { host, http_host } = settings;
+  const reach = reachableAddress(host);
+  const rows: [string, string][] = [
+    ["probes", `tcp ${showAddress(host, server.tcpPort)}`],
+    ["", `udp ${showAddress(host, server.tcpPort)} and ${showAddress(host, server.udpPort)}`],
+    [
+      "http",
+      server.httpPort === undefined
+        ? "off"
+        : `http://${showAddress(reachableAddress(http_host), server.httpPort)}/health  /metrics`,
+    ],
+    ["data", `${directory} (state in ${settings.db_path})`],
+    [
+      "game core",
+      server.hasGameCore ? "packages/freekill-core" : "none: packages/freekill-core is not there",
+    ],
+  ];
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
+  const live = `freekill-gw check --live --host ${reach} --tcp-port ${server.tcpPort}`;
+  return [
+    `freekill-gw ${version} is up. Ctrl-C stops it.`,
+    "",
+    ...lines,
+    "",
+    `  try        ${live}`,
+    "",
+    "",
+  ].join("\n");
+}

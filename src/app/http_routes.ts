@@ -1,0 +1,49 @@
+import { Hono } from "hono";
+import { type AddressBlock, isInBlock, isLoopback } from "../base/address.ts";
+import type { HttpPeer } from "../ports/http.ts";
+import { preferredMetricsForm } from "../wire/accept.ts";
+
+/** What the HTTP side shows of the server. */
+export interface HttpFacts {
+  /** undefined when requests may come; else why not, in a word or two. */
+  notReady(): string | undefined;
+  /** One flat object of figures. */
+  metrics(): Readonly<Record<string, number | string>>;
+  prometheus(): Promise<{ contentType: string; text: string }>;
+  /** Who may read the metrics besides this machine. */
+  readonly metricsAllow: readonly AddressBlock[];
+}
+
+/** Answers plain HTTP requests: probes of load balancers and metrics. */
+export function httpRoutes(
+  facts: HttpFacts,
+): (request: Request, peer: HttpPeer) => Response | Promise<Response> {
+  const app = new Hono<{ Bindings: { peer: HttpPeer } }>();
+  app.get("/health", (c) => c.json({ status: "ok" }));
+  app.get("/health/live", (c) => c.json({ status: "ok" }));
+  app.get("/health/ready", (c) => {
+    const reason = facts.notReady();
+    return reason === undefined
+      ? c.json({ status: "ok" })
+      : c.json({ status: "unavailable", reason }, 503);
+  });
+  app.use("/metrics/*", async (c, next) => {
+    const host = c.env.peer.remoteHost;
+    const allowed = isLoopback(host) || facts.metricsAllow.some((block) => isInBlock(host, block));
+    if (!allowed) return c.json({ error: "forbidden" }, 403);
+    await next();
+  });
+  const prometheus = async () => {
+    const { contentType, text } = await facts.prometheus();
+    return new Response(text, { headers: { "content-type": contentType } });
+  };
+  app.get("/metrics", async (c) => {
+    const form = preferredMetricsForm(c.req.header("accept") ?? null);
+    const response = form === "json" ? c.json(facts.metrics()) : await prometheus();
+    response.headers.set("vary", "Accept");
+    return response;
+  });
+  app.get("/metrics/prometheus", prometheus);
+  app.notFound((c) => c.json({ error: "not found" }, 404));
+  return (request, peer) => app.fetch(request, { peer });
+}

@@ -1,0 +1,85 @@
+import { Counter, Gauge, Registry } from "prom-client";
+import { hostGauges, hostMetricNames, type HostMetrics } from "../host/host_metrics.ts";
+
+/** What the process itself is measured by. */
+export interface ProcessFigures {
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  readonly eventLoopLagSeconds: number;
+}
+
+/** The same figures as the JSON form, in Prometheus text form 0.0.4. */
+export class PrometheusText {
+  readonly #registry = new Registry();
+
+  constructor(read: { host(): HostMetrics; process(): ProcessFigures; runtimeName: string }) {
+    const registers = [this.#registry];
+    for (const name of hostMetricNames) {
+      const help = name.replaceAll("_", " ");
+      if (hostGauges.has(name)) {
+        new Gauge({
+          name: `freekill_gw_host_${name}`,
+          help,
+          registers,
+          collect() {
+            this.set(read.host()[name]);
+          },
+        });
+      } else {
+        new Counter({
+          name: `freekill_gw_host_${counterName(name)}`,
+          help,
+          registers,
+          collect() {
+            this.reset();
+            this.inc(read.host()[name]);
+          },
+        });
+      }
+    }
+    new Gauge({
+      name: "freekill_gw_info",
+      help: "the name this server runs under",
+      labelNames: ["runtime_name"],
+      registers,
+    }).set({ runtime_name: read.runtimeName }, 1);
+    new Gauge({
+      name: "process_resident_memory_bytes",
+      help: "resident memory",
+      registers,
+      collect() {
+        this.set(read.process().residentBytes);
+      },
+    });
+    new Counter({
+      name: "process_cpu_seconds_total",
+      help: "user and system processor time",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read.process().cpuSeconds);
+      },
+    });
+    new Gauge({
+      name: "freekill_gw_event_loop_lag_seconds",
+      help: "how late the latest ticks came at most",
+      registers,
+      collect() {
+        this.set(read.process().eventLoopLagSeconds);
+      },
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+/** Counters end in `_total` by the convention of Prometheus. */
+function counterName(name: string): string {
+  return `${name.replace(/_count$/, "")}_total`;
+}

@@ -1,0 +1,148 @@
+import { showAddress } from "../base/address.ts";
+import { isLoopback } from "../base/address.ts";
+import type { Settings } from "../config/settings.ts";
+import { childTokenVariable } from "../config/settings_keys.ts";
+import { FileError } from "../ports/files.ts";
+import type { Logger } from "../ports/log.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import { greeting } from "./greeting.ts";
+import type { Invocation } from "./invocation.ts";
+import { type RunningServer, startServer } from "./server.ts";
+import { settingsOf } from "./settings_of.ts";
+
+/** Runs the server until it is told to stop; the exit code: 0 stopped, 2 configuration, 3 run time. */
+export async function serve(runtime: Runtime, invocation: Invocation): Promise<number> {
+  const { process } = runtime;
+  const loaded = await settingsOf(runtime, invocation);
+  if (loaded === undefined) return 2;
+  const { settings } = loaded;
+  const logger = openLog(runtime, settings);
+  if (logger === undefined) return 3;
+  for (const notice of loaded.notices) logger.warn({}, notice);
+
+  let requestStop = () => {};
+  const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
+  const started = await startServer({ runtime, settings, logger, requestStop });
+  if (!started.ok) {
+    process.writeStderr(`${started.reason}\n`);
+    logger.close();
+    return 3;
+  }
+  const { server } = started;
+  announce(runtime, settings, server, logger);
+  const signals = [
+    onStopSignals(runtime, logger, requestStop),
+    process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger)),
+  ];
+  await stopRequested;
+  if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("STOPPING=1");
+  logger.info({}, "stopping");
+  await server.stop();
+  logger.info({}, "stopped");
+  logger.close();
+  for (const cancel of signals) cancel();
+  return 0;
+}
+
+function openLog(runtime: Runtime, settings: Settings): Logger | undefined {
+  const { level, file, bytes_max, files_max, format } = settings.log;
+  const isTerminal = runtime.process.isTerminal.stderr;
+  try {
+    return runtime.log.open({
+      level,
+      format: format === "auto" ? (isTerminal ? "pretty" : "json") : format,
+      stderr: true,
+      ...(file === "" ? {} : { file: { path: file, bytesMax: bytes_max, filesMax: files_max } }),
+    });
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    runtime.process.writeStderr(`Cannot write log "${file}": ${error.message}\n`);
+    return undefined;
+  }
+}
+
+function announce(
+  runtime: Runtime,
+  settings: Settings,
+  server: RunningServer,
+  logger: Logger,
+): void {
+  const { process } = runtime;
+  const { tcpPort, udpPort, httpPort, hasGameCore } = server;
+  if (process.isTerminal.stdout) {
+    process.writeStdout(greeting({ settings, server, directory: process.cwd }));
+  }
+  process.writeStdout(
+    `runtime_host_server_ready host=${settings.host} tcp_port=${tcpPort} udp_port=${udpPort} runtime=${settings.runtime_name}\n`,
+  );
+  const http = httpPort === undefined ? undefined : showAddress(settings.http_host, httpPort);
+  logger.info({
+    tcp: showAddress(settings.host, tcpPort),
+    udp_ports: [tcpPort, udpPort],
+    http,
+    directory: process.cwd,
+    game_core: hasGameCore,
+    runtime: `${runtime.name} ${runtime.version}`,
+  }, "ready");
+  if (settings.drift_mode !== "none") {
+    logger.warn({ drift_mode: settings.drift_mode }, "answers wrong on purpose");
+  }
+  if (settings.tcp_port_mode === "game") {
+    logger.warn({}, "tcp_port_mode is game and no game is served: TCP connections are closed");
+  }
+  const clearToken = settings.control_token !== "" && !isLoopback(settings.host);
+  if (clearToken) {
+    logger.warn({}, "control_token travels in clear text: use it over loopback or a tunnel only");
+  }
+  if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("READY=1");
+}
+
+/** Under a watchdog, that one speaks to the service manager. */
+function isServiceOfItsOwn(runtime: Runtime): boolean {
+  return runtime.process.env[childTokenVariable] === undefined;
+}
+
+/** The first signal stops in order, the second at once. */
+function onStopSignals(runtime: Runtime, logger: Logger, requestStop: () => void): () => void {
+  const { process } = runtime;
+  let isStopping = false;
+  const receive = (signal: string) => () => {
+    if (isStopping) {
+      logger.warn({ signal }, "stopping at once");
+      logger.close();
+      process.exit(0);
+    }
+    isStopping = true;
+    logger.info({ signal }, "signal received");
+    requestStop();
+  };
+  const cancels = [
+    process.onSignal("SIGINT", receive("SIGINT")),
+    process.onSignal("SIGTERM", receive("SIGTERM")),
+  ];
+  return () => cancels.forEach((cancel) => cancel());
+}
+
+/** SIGHUP: takes over what can change while running, and names what cannot. */
+async function reload(
+  runtime: Runtime,
+  invocation: Invocation,
+  before: Settings,
+  logger: Logger,
+): Promise<void> {
+  const loaded = await settingsOf(runtime, invocation);
+  if (loaded === undefined) {
+    logger.error({}, "configuration not reloaded: it has faults, nothing was changed");
+    return;
+  }
+  const after = loaded.settings;
+  logger.setLevel(after.log.level);
+  const needRestart = Object.keys(after).filter((key) =>
+    key !== "log" && differs(after, before, key as keyof Settings)
+  );
+  logger.info({ log_level: after.log.level, need_restart: needRestart }, "configuration reloaded");
+}
+
+function differs(after: Settings, before: Settings, key: keyof Settings): boolean {
+  return JSON.stringify(after[key]) !== JSON.stringify(before[key]);
+}

@@ -1,0 +1,387 @@
+import { isLoopback, showAddress } from "../base/address.ts";
+import { unreachable } from "../base/assert.ts";
+import { DeadlineQueue } from "../base/deadline_queue.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Logger } from "../ports/log.ts";
+import type { TcpCloseReason, TcpConnection, TcpListener, TcpPort } from "../ports/tcp.ts";
+import type { UdpPort, UdpSocket } from "../ports/udp.ts";
+import type { HostDisconnect } from "./disconnect.ts";
+import { rollbackAlertCount } from "./host_commands.ts";
+import type { HostCommands, HostTask, TaskOutcome } from "./host_commands.ts";
+import { HostDatagrams } from "./host_datagrams.ts";
+import type { HostMetrics } from "./host_metrics.ts";
+import { HostSession } from "./host_session.ts";
+import type { ScriptBridge } from "./script_bridge.ts";
+import type { SessionEffect, SessionShared } from "./session_events.ts";
+import type { HostStore } from "./store.ts";
+
+/** Reply bytes that may wait for one peer. A session stops at one batch; this is the last resort. */
+const outboundBytesMax = 1_048_576;
+/** How long a connection may take to close after we closed our side. */
+const lingerMs = 5_000;
+/** Connections that one other machine may hold. */
+const connectionsPerHostMax = 1_024;
+/** How often idle and blocked connections are looked for. */
+const sweepMs = 5_000;
+/** How long replies may take to leave once the server stops. */
+const stopFlushMs = 150;
+
+export interface HostServerOptions {
+  readonly tcp: TcpPort;
+  readonly udp: UdpPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly commands: HostCommands;
+  readonly metrics: HostMetrics;
+  readonly store: HostStore;
+  readonly script: ScriptBridge;
+  readonly host: string;
+  readonly tcpPort: number;
+  /** 0 = the TCP port's number + 1 (any free one when that was chosen by the system). */
+  readonly udpPort: number;
+  readonly mode: SessionShared["mode"];
+  readonly idleMsMax: number;
+  readonly connectionsMax: number;
+  readonly tickMs: number;
+  /** `__STOP__` was accepted. */
+  stop(): void;
+}
+
+type Connection = TcpConnection<HostSession>;
+
+/** The shell of the host protocol: owns its sockets and timers, decides nothing. */
+export class HostServer {
+  readonly #options: HostServerOptions;
+  readonly #shared: SessionShared;
+  readonly #datagrams: HostDatagrams;
+  readonly #connections = new Set<Connection>();
+  readonly #perHost = new Map<string, number>();
+  readonly #wakes = new DeadlineQueue<Connection>();
+  readonly #cancel: (() => void)[] = [];
+  #listener: TcpListener | undefined;
+  #sockets: UdpSocket[] = [];
+  #wakeAt = Infinity;
+  #cancelWake: (() => void) | undefined;
+  #lagMs = 0;
+
+  constructor(options: HostServerOptions) {
+    const { commands, metrics, mode, idleMsMax } = options;
+    this.#options = options;
+    this.#shared = { commands, metrics, mode, idleMsMax };
+    this.#datagrams = new HostDatagrams({ commands, metrics });
+  }
+
+  /** The longest that a tick of the last ten seconds came late, in milliseconds. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
+  /** Listens. Rejects with BindError, and then holds no port. */
+  async start(): Promise<{ tcpPort: number; udpPort: number }> {
+    try {
+      const listener = await this.#listen();
+      this.#listener = listener;
+      const onGamePort = await this.#bind(listener.port, true);
+      this.#sockets.push(onGamePort);
+      const asked = this.#options.udpPort;
+      const next = this.#options.tcpPort === 0 ? 0 : listener.port + 1;
+      const own = await this.#bind(asked === 0 ? next : asked, false);
+      this.#sockets.push(own);
+      this.#options.metrics.tcp_port = listener.port;
+      this.#options.metrics.udp_port = own.port;
+      this.#startTicking();
+      return { tcpPort: listener.port, udpPort: own.port };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Takes no more connections and datagrams. Those that are open go on. */
+  async stopAccepting(): Promise<void> {
+    await this.#listener?.close();
+  }
+
+  /** Sends what waits, closes all connections and sockets. */
+  async close(): Promise<void> {
+    for (const cancel of this.#cancel.splice(0)) cancel();
+    this.#cancelWake?.();
+    const closed = this.#listener?.close();
+    for (const connection of this.#connections) connection.end();
+    for (const socket of this.#sockets.splice(0)) socket.close();
+    await closed;
+    await this.#allClosed();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #allClosed(): Promise<void> {
+    const { clock } = this.#options;
+    const giveUpAt = clock.monotonic() + stopFlushMs;
+    return new Promise((resolve) => {
+      const look = () => {
+        const waits = [...this.#connections].some((each) => each.bufferedBytes > 0);
+        if (!waits || clock.monotonic() >= giveUpAt) resolve();
+        else clock.after(10, look);
+      };
+      look();
+    });
+  }
+
+  #listen(): Promise<TcpListener> {
+    return this.#options.tcp.listen<HostSession>({
+      host: this.#options.host,
+      port: this.#options.tcpPort,
+      limits: { outboundBytesMax, lingerMs },
+      handlers: {
+        open: (connection) => this.#open(connection),
+        data: (connection, bytes) => {
+          this.#perform(
+            connection,
+            connection.data.handle({ kind: "data", bytes }, this.#now()),
+          );
+        },
+        end: (connection) => {
+          this.#perform(connection, connection.data.handle({ kind: "peer_end" }, this.#now()));
+        },
+        drain: (connection) => {
+          this.#perform(connection, connection.data.handle({ kind: "writable" }, this.#now()));
+        },
+        close: (connection, reason) => this.#closed(connection, reason),
+      },
+    });
+  }
+
+  #open(connection: Connection): void {
+    const { metrics, connectionsMax, mode } = this.#options;
+    const host = connection.remoteHost;
+    metrics.tcp_accept_count++;
+    connection.data = new HostSession(this.#shared, host, this.#now());
+    const fromHost = this.#perHost.get(host) ?? 0;
+    this.#connections.add(connection);
+    this.#perHost.set(host, fromHost + 1);
+    metrics.active_connections = this.#connections.size;
+    const full = this.#connections.size > connectionsMax ||
+      (fromHost >= connectionsPerHostMax && !isLoopback(host));
+    if (full) return this.#drop(connection, "server_full");
+    if (mode === "game") return this.#drop(connection, "game_unavailable");
+    metrics.accepted_connections++;
+    metrics.max_active_connections = Math.max(
+      metrics.max_active_connections,
+      this.#connections.size,
+    );
+  }
+
+  #drop(connection: Connection, reason: HostDisconnect): void {
+    this.#report(connection, reason);
+    connection.destroy();
+  }
+
+  #closed(connection: Connection, reason: TcpCloseReason): void {
+    if (!this.#connections.delete(connection)) return;
+    const host = connection.remoteHost;
+    const left = (this.#perHost.get(host) ?? 1) - 1;
+    if (left === 0) this.#perHost.delete(host);
+    else this.#perHost.set(host, left);
+    this.#options.metrics.active_connections = this.#connections.size;
+    if (reason === "slow_consumer") this.#report(connection, "slow_consumer");
+    else if (reason === "error") this.#report(connection, "lost");
+  }
+
+  #perform(connection: Connection, effects: readonly SessionEffect[]): void {
+    let more = effects;
+    while (more.length > 0) {
+      const wrote = this.#performOnce(connection, more);
+      if (wrote === undefined) return;
+      if (!wrote) {
+        this.#performOnce(connection, connection.data.handle({ kind: "blocked" }, this.#now()));
+        return;
+      }
+      if (!connection.data.inputWaits) return;
+      more = connection.data.handle({ kind: "writable" }, this.#now());
+    }
+  }
+
+  /** Whether all writes were taken at once; undefined when nothing was written. */
+  #performOnce(connection: Connection, effects: readonly SessionEffect[]): boolean | undefined {
+    let wrote: boolean | undefined;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "write":
+          wrote = connection.write(effect.bytes) && wrote !== false;
+          break;
+        case "task": {
+          const { slot } = effect;
+          this.#run(effect.task, (text) => {
+            this.#perform(
+              connection,
+              connection.data.handle({ kind: "replied", slot, text }, this.#now()),
+            );
+          });
+          break;
+        }
+        case "wake":
+          this.#wake(connection, effect.at);
+          break;
+        case "pause":
+          connection.pause();
+          break;
+        case "resume":
+          connection.resume();
+          break;
+        case "end":
+          this.#report(connection, effect.reason);
+          connection.end();
+          break;
+        case "destroy":
+          this.#report(connection, effect.reason);
+          connection.destroy();
+          break;
+        case "stop_server":
+          this.#options.stop();
+          break;
+        default:
+          unreachable(effect);
+      }
+    }
+    return wrote;
+  }
+
+  #report(connection: Connection, reason: HostDisconnect): void {
+    const quiet = reason === "peer_done" || reason === "ping_answered";
+    const fields = { peer: showAddress(connection.remoteHost, connection.remotePort), reason };
+    if (quiet) this.#options.logger.debug(fields, "host connection closed");
+    else this.#options.logger.info(fields, "host connection closed");
+  }
+
+  #run(task: HostTask, reply: (text: string) => void): void {
+    const { commands } = this.#options;
+    this.#outcome(task).then(
+      (outcome) => reply(commands.finish(outcome)),
+      (error: unknown) => {
+        this.#options.metrics.error_count++;
+        this.#options.logger.error({ error, task: task.kind }, "host task failed");
+      },
+    );
+  }
+
+  async #outcome(task: HostTask): Promise<TaskOutcome> {
+    const { store, script, metrics } = this.#options;
+    switch (task.kind) {
+      case "store": {
+        const result = await store.perform(task.operation);
+        const { begins, commits, rollbacks, states } = store.counters;
+        metrics.db_transaction_begin_count = begins;
+        metrics.db_commit_count = commits;
+        metrics.db_rollback_count = rollbacks;
+        metrics.persisted_state_count = states;
+        metrics.db_alert_active = rollbacks >= rollbackAlertCount ? 1 : 0;
+        return { kind: "store", operation: task.operation, result };
+      }
+      case "hello":
+        return { kind: "hello", path: task.path, result: await script.hello() };
+      case "reload":
+        return { kind: "reload", result: await script.reload() };
+      default:
+        return unreachable(task);
+    }
+  }
+
+  #bind(port: number, onGamePort: boolean): Promise<UdpSocket> {
+    return this.#options.udp.bind({
+      host: this.#options.host,
+      port,
+      handlers: {
+        message: (socket, bytes, host, peerPort) =>
+          this.#datagram(socket, { bytes, host, port: peerPort, onGamePort }),
+        error: (_, error) => this.#options.logger.warn({ error: error.message }, "udp error"),
+      },
+    });
+  }
+
+  #datagram(
+    socket: UdpSocket,
+    datagram: { bytes: Uint8Array; host: string; port: number; onGamePort: boolean },
+  ): void {
+    const outcome = this.#datagrams.handle(datagram, this.#now());
+    const { host, port } = datagram;
+    const requestBytes = datagram.bytes.length;
+    switch (outcome.kind) {
+      case "silence":
+        return;
+      case "reply":
+        return this.#send(socket, outcome.bytes, { host, port });
+      case "stop_server":
+        this.#send(socket, outcome.bytes, { host, port });
+        return this.#options.stop();
+      case "task":
+        return this.#run(outcome.task, (text) => {
+          const bytes = this.#datagrams.replyTo({ host }, requestBytes, text);
+          if (bytes !== undefined) this.#send(socket, bytes, { host, port });
+        });
+      default:
+        unreachable(outcome);
+    }
+  }
+
+  #send(socket: UdpSocket, bytes: Uint8Array, to: { host: string; port: number }): void {
+    if (!socket.send(bytes, to.host, to.port)) return;
+    this.#options.metrics.udp_tx_datagram_count++;
+    this.#options.metrics.udp_tx_bytes += bytes.length;
+  }
+
+  #startTicking(): void {
+    const { clock, metrics, tickMs } = this.#options;
+    let last = clock.monotonic();
+    let sweptAt = last;
+    const startedAt = last;
+    this.#cancel.push(clock.every(tickMs, () => {
+      const now = clock.monotonic();
+      metrics.timer_tick_count++;
+      metrics.io_poll_count++;
+      metrics.uptime_ms = Math.round(now - startedAt);
+      this.#lagMs = Math.max(now - last - tickMs, this.#lagMs * lagDecay ** (tickMs / 1_000));
+      last = now;
+      if (now - sweptAt >= sweepMs) {
+        sweptAt = now;
+        this.#sweep(now);
+      }
+    }));
+  }
+
+  #sweep(now: number): void {
+    for (const connection of this.#connections) {
+      const effects = connection.data.handle({ kind: "sweep" }, now);
+      if (effects.length > 0) this.#perform(connection, effects);
+    }
+  }
+
+  #wake(connection: Connection, at: number): void {
+    this.#wakes.add(at, connection);
+    if (at >= this.#wakeAt) return;
+    this.#cancelWake?.();
+    this.#wakeAt = at;
+    this.#cancelWake = this.#options.clock.after(Math.max(0, at - this.#now()), () => {
+      this.#wakeAt = Infinity;
+      const now = this.#now();
+      for (;;) {
+        const due = this.#wakes.take(now);
+        if (due === undefined) break;
+        this.#perform(due, due.data.handle({ kind: "wake" }, now));
+      }
+      const next = this.#wakes.next;
+      if (next !== undefined) this.#rearm(next);
+    });
+  }
+
+  #rearm(at: number): void {
+    const first = this.#wakes.take(at);
+    if (first !== undefined) this.#wake(first, at);
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+/** What is left of an old lag after a second: a tenth in ten seconds. */
+const lagDecay = 0.8;
