@@ -127,7 +127,6 @@ class Server implements RunningServer {
   async #startHost(store: StoreClient, script: ScriptBridge): Promise<void> {
     const { tcp, udp, clock, process } = this.#runtime;
     const settings = this.#settings;
-    const rooms = new RoomList();
     const commands = new HostCommands({
       rules: {
         runtimeName: settings.runtime_name,
@@ -141,7 +140,7 @@ class Server implements RunningServer {
         driftMode: settings.drift_mode,
       },
       metrics: this.#metrics,
-      flow: () => this.#runRoomLife(rooms),
+      flow: () => this.#runRoomLife(),
       routes: store.routes,
     });
     const host = new HostServer({
@@ -209,8 +208,9 @@ class Server implements RunningServer {
     return trouble === undefined ? undefined : `store: ${trouble}`;
   }
 
-  #runRoomLife(rooms: RoomList): { ok: boolean } {
-    const result = runRoomLife(rooms);
+  #runRoomLife(): { ok: boolean } {
+    // Rooms of its own: a life that fails half way leaves nothing behind either.
+    const result = runRoomLife(new RoomList());
     if (!result.ok) {
       this.#metrics.error_count++;
       this.#logger.error({ step: result.step, found: result.found }, "trial room failed");

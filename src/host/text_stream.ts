@@ -93,7 +93,7 @@ export class TextStream {
     }
     this.#framer.keep();
     if (out !== "") effects.push(this.#write(out));
-    if (more !== this.#inputWaits) {
+    if (this.#close === undefined && more !== this.#inputWaits) {
       this.#inputWaits = more;
       effects.push({ kind: more ? "pause" : "resume" });
     }
