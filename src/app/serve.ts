@@ -1,5 +1,4 @@
-import { showAddress } from "../base/address.ts";
-import { isLoopback } from "../base/address.ts";
+import { isLoopback, showAddress } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { FileError } from "../ports/files.ts";
@@ -22,6 +21,9 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
 
   let requestStop = () => {};
   const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
+  // Before anybody can know that the server is there, so that no signal finds it unprepared.
+  stopOnSignals(runtime, logger, requestStop);
+  process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger));
   const started = await startServer({ runtime, settings, logger, requestStop });
   if (!started.ok) {
     process.writeStderr(`${started.reason}\n`);
@@ -30,17 +32,12 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   }
   const { server } = started;
   announce(runtime, settings, server, logger);
-  const signals = [
-    onStopSignals(runtime, logger, requestStop),
-    process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger)),
-  ];
   await stopRequested;
   if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("STOPPING=1");
   logger.info({}, "stopping");
   await server.stop();
   logger.info({}, "stopped");
   logger.close();
-  for (const cancel of signals) cancel();
   return 0;
 }
 
@@ -103,7 +100,7 @@ function isServiceOfItsOwn(runtime: Runtime): boolean {
 }
 
 /** The first signal stops in order, the second at once. */
-function onStopSignals(runtime: Runtime, logger: Logger, requestStop: () => void): () => void {
+function stopOnSignals(runtime: Runtime, logger: Logger, requestStop: () => void): void {
   const { process } = runtime;
   let isStopping = false;
   const receive = (signal: string) => () => {
@@ -116,11 +113,8 @@ function onStopSignals(runtime: Runtime, logger: Logger, requestStop: () => void
     logger.info({ signal }, "signal received");
     requestStop();
   };
-  const cancels = [
-    process.onSignal("SIGINT", receive("SIGINT")),
-    process.onSignal("SIGTERM", receive("SIGTERM")),
-  ];
-  return () => cancels.forEach((cancel) => cancel());
+  process.onSignal("SIGINT", receive("SIGINT"));
+  process.onSignal("SIGTERM", receive("SIGTERM"));
 }
 
 /** SIGHUP: takes over what can change while running, and names what cannot. */

@@ -8,7 +8,7 @@ import { StateStore } from "../../src/host/state_store.ts";
 import type { StoreOperation } from "../../src/host/store.ts";
 import { SqliteError } from "../../src/ports/sqlite.ts";
 import { runtimeUnderTest } from "../runtime_under_test.ts";
-import { recordingLogger } from "../recording_logger.ts";
+import { fakeLog } from "../fakes/log.ts";
 
 const runtime = await runtimeUnderTest();
 
@@ -95,7 +95,7 @@ describe("StoreClient", () => {
     inDirectory(async (directory) => {
       const client = new StoreClient({
         workers: runtime.workers,
-        logger: recordingLogger().logger,
+        logger: fakeLog().logger,
       });
       const path = join(directory, "a.sqlite");
       assert.deepEqual(await client.open(path), { ok: true });
@@ -116,7 +116,7 @@ describe("StoreClient", () => {
     inDirectory(async (directory) => {
       const client = new StoreClient({
         workers: runtime.workers,
-        logger: recordingLogger().logger,
+        logger: fakeLog().logger,
       });
       const path = join(directory, "no", "such", "folder", "a.sqlite");
       const opened = await client.open(path);
@@ -129,7 +129,7 @@ describe("StoreClient", () => {
     inDirectory(async (directory) => {
       const client = new StoreClient({
         workers: runtime.workers,
-        logger: recordingLogger().logger,
+        logger: fakeLog().logger,
       });
       const path = join(directory, "a.sqlite");
       await client.open(path);
@@ -140,7 +140,7 @@ describe("StoreClient", () => {
 
   it("StoreClient tells trouble, and that it is over", () =>
     inDirectory(async (directory) => {
-      const { logger, lines } = recordingLogger();
+      const { logger, lines } = fakeLog();
       const client = new StoreClient({ workers: runtime.workers, logger });
       const path = join(directory, "a.sqlite");
       await client.open(path);

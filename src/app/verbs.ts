@@ -1,0 +1,182 @@
+import { port } from "../config/key_ranges.ts";
+import { rootKeys } from "../config/root_keys.ts";
+import { logKeys, watchdogKeys } from "../config/section_keys.ts";
+import { fileFlag, numberFlag, settingFlags, switchFlag } from "./flag_spec.ts";
+import type { FlagSpec } from "./flag_spec.ts";
+import type { VerbName } from "./invocation.ts";
+
+/** A verb of the command line: all that help says about it, and all that it accepts. */
+export interface VerbSpec {
+  readonly name: VerbName;
+  readonly purpose: string;
+  /** What stands after the verb in the usage line. */
+  readonly takes: string;
+  readonly topicsMax: number;
+  readonly flags: readonly FlagSpec[];
+  readonly examples: readonly { readonly command: string; readonly means: string }[];
+  /** Closing lines of its help. */
+  readonly notes: readonly string[];
+}
+
+const config = fileFlag("config", "Configuration file", {
+  aliases: ["config-json"],
+  shownDefault: "freekill-gw.json, if present",
+});
+const printEffectiveConfig = switchFlag(
+  "print-effective-config",
+  "Prints the configuration as it would be used, and exits",
+  { mode: true },
+);
+const json = switchFlag("json", "Prints JSON", { aliases: ["json-output"] });
+const exitCodes = "Exit codes: 0 stopped, 2 flag or configuration, 3 failure while running.";
+const settingSources =
+  "A flag wins over the environment (FREEKILL_GW_TCP_PORT, FREEKILL_GW_LOG__LEVEL), that over the file.";
+
+const configured = "the configuration's";
+const liveHost = { ...rootKeys.host, means: "Address of the server", shownDefault: configured };
+const countMax = Number.MAX_SAFE_INTEGER;
+
+/** All verbs, in the order of the general help. */
+export const verbs: readonly VerbSpec[] = [
+  {
+    name: "serve",
+    purpose: "Runs the server until it is told to stop",
+    takes: "[flags]",
+    topicsMax: 0,
+    flags: [
+      config,
+      ...settingFlags(rootKeys, ""),
+      ...settingFlags(logKeys, "log."),
+      printEffectiveConfig,
+    ],
+    examples: [
+      { command: "freekill-gw serve", means: "on 127.0.0.1:9527, data in ./data" },
+      { command: "freekill-gw serve --host :: --tcp-port 9000", means: "on all addresses" },
+      { command: "freekill-gw serve --config gw.json --log-level debug", means: "from a file" },
+      {
+        command: "freekill-gw serve --lua-script-path rules.lua --http-port 0",
+        means: "with a Lua script and without HTTP",
+      },
+    ],
+    notes: [settingSources, exitCodes],
+  },
+  {
+    name: "watchdog",
+    purpose: "Runs the server as a child and keeps it alive",
+    takes: "[flags]",
+    topicsMax: 0,
+    flags: [config, ...settingFlags(watchdogKeys, "watchdog."), printEffectiveConfig],
+    examples: [
+      { command: "freekill-gw watchdog", means: "the server of ./freekill-gw.json or defaults" },
+      {
+        command: "freekill-gw watchdog --config gw.json --require-udp-health",
+        means: "UDP must answer too",
+      },
+      {
+        command: "freekill-gw watchdog --health-interval-s 1 --max-restarts 10",
+        means: "looks every second, gives up after ten restarts",
+      },
+    ],
+    notes: [
+      settingSources,
+      "Exit codes: 0 stopped by a signal, 2 configuration or restart limit, 3 failure of its own.",
+    ],
+  },
+  {
+    name: "check",
+    purpose: "Checks the configuration and this machine, a running server, or the whole program",
+    takes: "[--live | --acceptance | --release-gate] [flags]",
+    topicsMax: 0,
+    flags: [
+      config,
+      switchFlag("live", "Probes a running server", { mode: true }),
+      { name: "host", value: liveHost, only: "live" },
+      {
+        name: "tcp-port",
+        value: { ...rootKeys.tcp_port, ...livePort("TCP port"), shownDefault: configured },
+        only: "live",
+      },
+      {
+        name: "udp-port",
+        value: {
+          ...rootKeys.udp_port,
+          ...livePort("UDP port"),
+          shownDefault: "--tcp-port + 1, or the configuration's",
+        },
+        only: "live",
+      },
+      switchFlag("require-udp", "Fails when UDP does not answer", { only: "live" }),
+      numberFlag("timeout-ms", {
+        kind: "ms",
+        default: 1_200,
+        min: 1,
+        max: 600_000,
+        means: "Longest wait for each answer",
+      }, "live"),
+      limitFlag("max-error-count", "Fails when error_count is above it"),
+      limitFlag("min-timer-tick-count", "Fails when timer_tick_count is below it"),
+      limitFlag("min-io-poll-count", "Fails when io_poll_count is below it"),
+      switchFlag("acceptance", "Starts a private server and tests all that it must do", {
+        mode: true,
+      }),
+      switchFlag("release-gate", "Acceptance, then load on a private server", { mode: true }),
+      numberFlag("soak-seconds", {
+        kind: "seconds",
+        default: 60,
+        min: 1,
+        max: 86_400,
+        means: "Length of the load",
+      }, "release-gate"),
+      fileFlag("output", "Writes the report as JSON", { shownDefault: "none" }),
+      json,
+      switchFlag("print-schema", "Prints the JSON Schema of the configuration", { mode: true }),
+      printEffectiveConfig,
+    ],
+    examples: [
+      { command: "freekill-gw check --config gw.json", means: "before a start" },
+      {
+        command: "freekill-gw check --live --tcp-port 9527 --require-udp --json",
+        means: "for monitoring",
+      },
+      { command: "freekill-gw check --release-gate --soak-seconds 20", means: "before a release" },
+      {
+        command: "freekill-gw check --print-schema > schema.json",
+        means: "for an editor that completes keys",
+      },
+    ],
+    notes: ["Exit codes: 0 all well, 1 something failed, 2 flag or configuration, 3 own failure."],
+  },
+  {
+    name: "version",
+    purpose: "Prints the version",
+    takes: "[--json]",
+    topicsMax: 0,
+    flags: [json],
+    examples: [
+      { command: "freekill-gw version", means: "for people" },
+      { command: "freekill-gw version --json", means: "for programs" },
+    ],
+    notes: [],
+  },
+  {
+    name: "help",
+    purpose: "Explains the program or one verb",
+    takes: "[verb]",
+    topicsMax: 1,
+    flags: [],
+    examples: [
+      { command: "freekill-gw help", means: "what there is" },
+      { command: "freekill-gw help serve", means: "all flags of a verb" },
+    ],
+    notes: [],
+  },
+];
+
+function livePort(means: string) {
+  return { ...port, min: 1, means: `${means} of the server` };
+}
+
+function limitFlag(name: string, means: string): FlagSpec {
+  const value = { kind: "whole", default: 0, min: 0, max: countMax, means } as const;
+  return numberFlag(name, { ...value, shownDefault: "no limit" }, "live");
+}

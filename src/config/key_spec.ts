@@ -1,0 +1,118 @@
+/** What is known of one key of the configuration, and how its values are read and shown. */
+import { unreachable } from "../base/assert.ts";
+import { showSize } from "../base/units.ts";
+
+export type KeySpec = TextSpec | ChoiceSpec<string> | NumberSpec | YesNoSpec | AddressesSpec;
+
+interface Described {
+  /** One sentence without a full stop, for help and schema. */
+  readonly means: string;
+  /** Shown in help instead of the default, where a flag has none of its own. */
+  readonly shownDefault?: string;
+}
+
+export interface TextSpec extends Described {
+  readonly kind: "text";
+  readonly default: string;
+  readonly pattern: RegExp;
+  /** The pattern in words. */
+  readonly allowed: string;
+  /** Never shown, neither in faults nor in the effective configuration. */
+  readonly secret?: true;
+}
+
+export interface ChoiceSpec<T extends string> extends Described {
+  readonly kind: "choice";
+  readonly default: T;
+  readonly choices: readonly T[];
+}
+
+export interface NumberSpec extends Described {
+  /** `ms` (whole), `seconds` (with fractions) and `bytes` (whole) may be texts with a unit too. */
+  readonly kind: "whole" | "ms" | "seconds" | "bytes";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface YesNoSpec extends Described {
+  readonly kind: "yes_no";
+  readonly default: boolean;
+}
+
+export interface AddressesSpec extends Described {
+  readonly kind: "addresses";
+  readonly default: readonly string[];
+}
+
+// In brackets, so that a union of choices is taken whole.
+type SpecOf<T> = [T] extends [number] ? NumberSpec
+  : [T] extends [boolean] ? YesNoSpec
+  : [T] extends [readonly string[]] ? AddressesSpec
+  : [T] extends [string] ? (string extends T ? TextSpec : ChoiceSpec<T>)
+  : never;
+/** A specification for each key of a section, of the kind that its type asks for. */
+export type SpecsOf<Section> = { readonly [key in keyof Section]: SpecOf<Section[key]> };
+
+/** What is allowed, to follow "must be". */
+export function allowedBy(spec: KeySpec): string {
+  switch (spec.kind) {
+    case "text":
+      return spec.allowed;
+    case "choice":
+      return `one of ${spec.choices.map((choice) => `"${choice}"`).join(", ")}`;
+    case "yes_no":
+      return "true or false";
+    case "addresses":
+      return "a list of at most 1000 IP addresses or CIDR blocks";
+    case "whole":
+      return `${spec.min}–${spec.max}`;
+    case "ms":
+      return `${spec.min}–${spec.max} (ms), or a text such as "500ms"`;
+    case "seconds":
+      return `${spec.min}–${spec.max} (seconds), or a text such as "90s"`;
+    case "bytes":
+      return `${spec.min}–${spec.max} (bytes), or a text such as "10MiB"`;
+    default:
+      return unreachable(spec);
+  }
+}
+
+/**
+ * The value that a text from the command line or the environment stands for. What cannot be read as
+ * its kind comes back as the text itself, for the schema to refuse.
+ */
+export function valueOfText(spec: KeySpec, text: string): unknown {
+  switch (spec.kind) {
+    case "text":
+    case "choice":
+      return text;
+    case "yes_no":
+      if (/^(true|yes|on|1)$/i.test(text)) return true;
+      return /^(false|no|off|0)$/i.test(text) ? false : text;
+    case "addresses":
+      return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+    case "whole":
+    case "ms":
+    case "seconds":
+    case "bytes":
+      return /^[-+]?\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : text;
+    default:
+      return unreachable(spec);
+  }
+}
+
+/** The default as people write it. */
+export function showDefault(spec: KeySpec): string {
+  if (spec.shownDefault !== undefined) return spec.shownDefault;
+  switch (spec.kind) {
+    case "bytes":
+      return showSize(spec.default);
+    case "text":
+      return spec.default === "" ? '""' : spec.default;
+    case "addresses":
+      return "none";
+    default:
+      return String(spec.default);
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The schema of the configuration, made from the table of keys; the one place that knows the schema
+ * library. It reports what is wrong with a document and yields the published JSON Schema.
+ */
+import * as z from "zod/mini";
+import { parseAddressBlock } from "../base/address.ts";
+import { nearestWord } from "../base/suggest.ts";
+import { durationPattern, parseDuration, parseSize, sizePattern } from "../base/units.ts";
+import { showFound, showKey, showSecret, unknownKey, wrongValue } from "./faults.ts";
+import type { Fault } from "./faults.ts";
+import { reservedSections } from "./settings.ts";
+import { allowedBy } from "./key_spec.ts";
+import type { KeySpec } from "./key_spec.ts";
+import { rootKeys } from "./root_keys.ts";
+import { logKeys, reservedKeys, watchdogKeys } from "./section_keys.ts";
+import { settingKeys } from "./settings_keys.ts";
+
+/** More addresses than that belong into a firewall. */
+const addressesMax = 1_000;
+
+/** A document that holds only known keys with allowed values; texts with units are numbers in it. */
+export interface CheckedDocument {
+  /** By path: `tcp_port`, `log.level`. Keys that the document leaves out are absent. */
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * Checks a merged document. `sourceOf` says where the value at a path came from; faults name it.
+ */
+export function checkDocument(
+  document: unknown,
+  sourceOf: (path: string) => string,
+): { ok: true; document: CheckedDocument } | { ok: false; faults: Fault[] } {
+  const { schema } = settingsSchema();
+  const result = schema.safeParse(document, { reportInput: true });
+  if (!result.success) {
+    return { ok: false, faults: faultsOf(result.error.issues, sourceOf) };
+  }
+  const values = new Map<string, unknown>();
+  for (const path of settingKeys().keys()) {
+    const value = valueAt(result.data, path);
+    if (value !== undefined) values.set(path, value);
+  }
+  return { ok: true, document: { values } };
+}
+
+/** JSON Schema (draft 2020-12) of the configuration file, for editors and other programs. */
+export function settingsJsonSchema(): Record<string, unknown> {
+  const { schema, notes } = settingsSchema();
+  return {
+    title: "Configuration of freekill-gw",
+    ...z.toJSONSchema(schema, {
+      io: "input",
+      metadata: notes,
+      override: ({ zodSchema, jsonSchema }) => {
+        // The library leaves out the defaults of values that are transformed.
+        const value = notes.get(zodSchema)?.default;
+        if (value !== undefined) jsonSchema.default = value;
+      },
+    }),
+  };
+}
+
+type Notes = ReturnType<typeof z.registry<{ description: string; default?: unknown }>>;
+
+function settingsSchema() {
+  const notes: Notes = z.registry();
+  const section = (keys: Readonly<Record<string, KeySpec>>) =>
+    Object.fromEntries(
+      Object.entries(keys).map(([key, spec]) => {
+        const schema = z.optional(schemaOf(spec));
+        notes.add(schema, { description: spec.means, default: spec.default });
+        return [key, schema];
+      }),
+    );
+  const reserved = Object.fromEntries(
+    reservedSections.map((name) => {
+      const anything = z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]);
+      const schema = z.optional(anything);
+      notes.add(schema, { description: reservedKeys[name] });
+      return [name, schema];
+    }),
+  );
+  const schema = z.strictObject({
+    $schema: z.optional(z.string()),
+    ...section(rootKeys),
+    log: z.optional(z.strictObject(section(logKeys))),
+    watchdog: z.optional(z.strictObject(section(watchdogKeys))),
+    ...reserved,
+  });
+  return { schema, notes };
+}
+
+function schemaOf(spec: KeySpec): z.ZodMiniType {
+  switch (spec.kind) {
+    case "text":
+      return z.string().check(z.regex(spec.pattern));
+    case "choice":
+      return z.enum(spec.choices);
+    case "yes_no":
+      return z.boolean();
+    case "addresses":
+      return z.array(z.string().check(z.refine((text) => parseAddressBlock(text) !== undefined)))
+        .check(z.maxLength(addressesMax));
+    case "whole":
+      return whole(spec);
+    case "ms":
+      return z.union([whole(spec), unitText(durationPattern, parseDuration, spec)]);
+    case "bytes":
+      return z.union([whole(spec), unitText(sizePattern, parseSize, spec)]);
+    case "seconds": {
+      const seconds = z.number().check(z.gte(spec.min), z.lte(spec.max));
+      const parse = (text: string) => (parseDuration(text) ?? NaN) / 1_000;
+      return z.union([seconds, unitText(durationPattern, parse, spec)]);
+    }
+  }
+}
+
+function whole({ min, max }: { min: number; max: number }) {
+  return z.int().check(z.gte(min), z.lte(max));
+}
+
+function unitText(
+  pattern: RegExp,
+  parse: (text: string) => number | undefined,
+  { min, max }: { min: number; max: number },
+) {
+  const value = (text: string) => parse(text) ?? NaN;
+  const isInRange = (text: string) => value(text) >= min && value(text) <= max;
+  // In range as text already, so that a fault shows the text.
+  const text = z.string().check(z.regex(pattern), z.refine(isInRange));
+  return z.pipe(text, z.transform(value));
+}
+
+type Issue = z.core.$ZodIssue;
+
+function faultsOf(issues: readonly Issue[], sourceOf: (path: string) => string): Fault[] {
+  const specs = settingKeys();
+  const faults = new Map<string, Fault>();
+  for (const issue of issues) {
+    const path = showPath(issue.path);
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        const full = showPath([...issue.path, key]);
+        const meant = meantBy(key, path, [...specs.keys()]);
+        faults.set(full, unknownKey({ source: sourceOf(full), path: full, meant }));
+      }
+      continue;
+    }
+    const spec = specs.get(path.replace(/\[\d+\]$/, ""));
+    const secret = spec?.kind === "text" && spec.secret === true;
+    const isMember = spec?.kind === "addresses" && path.endsWith("]");
+    // A value that breaks several rules is one fault: what is allowed says them all.
+    if (faults.has(path)) continue;
+    faults.set(
+      path,
+      wrongValue({
+        source: sourceOf(path),
+        path,
+        found: secret ? showSecret(issue.input) : showFound(issue.input),
+        allowed: isMember
+          ? "an IP address or CIDR block"
+          : spec !== undefined
+          ? allowedBy(spec)
+          : allowedAt(path),
+      }),
+    );
+  }
+  return [...faults.values()];
+}
+
+function allowedAt(path: string): string {
+  if (path === "$schema") return "a text";
+  return (reservedSections as readonly string[]).includes(path)
+    ? "an object or a list"
+    : "an object";
+}
+
+/** Of the keys of the same section; or the same key in another section, where it would be right. */
+function meantBy(key: string, section: string, paths: readonly string[]): string | undefined {
+  const prefix = section === "" ? "" : `${section}.`;
+  const here = paths.filter((path) => path.startsWith(prefix) && section === sectionOf(path));
+  const names = here.map((path) => path.slice(prefix.length));
+  const sections = section === "" ? ["log", "watchdog", ...reservedSections] : [];
+  const near = nearestWord(key, [...names, ...sections]);
+  if (near !== undefined) return prefix + near;
+  return paths.find((path) => path === key || path.endsWith(`.${key}`));
+}
+
+function sectionOf(path: string): string {
+  const dot = path.indexOf(".");
+  return dot === -1 ? "" : path.slice(0, dot);
+}
+
+function showPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((shown, part) => {
+    if (typeof part === "number") return `${shown}[${part}]`;
+    const key = showKey(String(part));
+    return shown === "" ? key : `${shown}.${key}`;
+  }, "");
+}
+
+function valueAt(data: Readonly<Record<string, unknown>>, path: string): unknown {
+  const [first = "", second] = path.split(".");
+  const value = data[first];
+  if (second === undefined) return value;
+  return typeof value === "object" && value !== null
+    ? (value as Readonly<Record<string, unknown>>)[second]
+    : undefined;
+}
