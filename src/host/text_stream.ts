@@ -1,12 +1,13 @@
 import { unreachable } from "../base/assert.ts";
 import {
   beginsLikeHttpRequest,
+  type HostCommand,
   isHttpRequestLine,
   LineFramer,
   parseHostCommand,
   replyBytesMax,
 } from "../wire/host_text.ts";
-import { authFailuresMax, opensControl } from "./access.ts";
+import { authFailuresMax, opensControl, type Peer } from "./access.ts";
 import type { ReplySlot, SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
 
 /** Replies of one connection that wait for an earlier one; then its input waits too. */
@@ -25,12 +26,11 @@ type Close = SessionEffect & { kind: "end" | "destroy" };
 export class TextStream {
   readonly kind = "text";
   readonly #shared: SessionShared;
-  readonly #host: string;
+  #peer: Peer;
   readonly #framer = new LineFramer();
   readonly #slots: ReplySlot[] = [];
   #isFirstLine = true;
   #peerEnded = false;
-  #authenticated = false;
   #authFailures = 0;
   #inputWaits = false;
   #blockedSince: number | undefined;
@@ -38,7 +38,7 @@ export class TextStream {
 
   constructor(shared: SessionShared, host: string) {
     this.#shared = shared;
-    this.#host = host;
+    this.#peer = { host, transport: "tcp", authenticated: false };
   }
 
   get inputWaits(): boolean {
@@ -89,6 +89,7 @@ export class TextStream {
       const line = this.#framer.next();
       if (line === undefined) more = false;
       else if (line === "too_large") out += this.#refuseTooLarge();
+      else if (!(line instanceof Uint8Array)) out += this.#run(line, effects);
       else if (line.length > 0) out += this.#answerLine(line, effects);
     }
     this.#framer.keep();
@@ -110,20 +111,21 @@ export class TextStream {
 
   /** The reply with its line end; "" when it comes later, or never. */
   #answerLine(line: Uint8Array, effects: SessionEffect[]): string {
-    const { metrics, commands } = this.#shared;
-    const isFirst = this.#takeFirst();
-    metrics.codec_frame_parse_count++;
     const command = parseHostCommand(line);
-    if (command === undefined && isFirst && isHttpRequestLine(asciiOf(line))) {
+    if (command === undefined && this.#isFirstLine && isHttpRequestLine(asciiOf(line))) {
+      this.#shared.metrics.codec_frame_parse_count++;
+      this.#takeFirst();
       return this.#refuseHttp();
     }
+    return this.#run(command, effects);
+  }
+
+  #run(command: HostCommand | undefined, effects: SessionEffect[]): string {
+    const { metrics, commands } = this.#shared;
+    metrics.codec_frame_parse_count++;
+    this.#takeFirst();
     if (command?.verb === "AUTH:") return this.#authenticate(command.argument);
-    const peer = {
-      host: this.#host,
-      transport: "tcp",
-      authenticated: this.#authenticated,
-    } as const;
-    const start = commands.start(command, peer);
+    const start = commands.start(command, this.#peer);
     switch (start.kind) {
       case "reply":
         return this.#reply(start.text);
@@ -165,8 +167,8 @@ export class TextStream {
 
   #authenticate(token: string): string {
     const { commands } = this.#shared;
-    if (opensControl(token, this.#host, commands.rules.access)) {
-      this.#authenticated = true;
+    if (opensControl(token, this.#peer.host, commands.rules.access)) {
+      this.#peer = { ...this.#peer, authenticated: true };
       return this.#reply("AUTH_OK");
     }
     this.#authFailures++;

@@ -42,10 +42,12 @@ export class LineFramer {
   }
 
   /**
-   * The next line without its `\n` and one `\r` before it; `too_large` once for each line over
-   * `commandBytesMax`, as soon as that is certain; undefined when more bytes are needed.
+   * The next line without its `\n` and one `\r` before it, or the command itself where the line is
+   * one without argument (that spares a view and a text for each of the most frequent lines);
+   * `too_large` once for each line over `commandBytesMax`, as soon as that is certain; undefined
+   * when more bytes are needed.
    */
-  next(): Uint8Array | "too_large" | undefined {
+  next(): HostCommand | Uint8Array | "too_large" | undefined {
     for (;;) {
       const end = this.#bytes.indexOf(newline, this.#searched);
       if (end < 0) {
@@ -72,7 +74,7 @@ export class LineFramer {
         return "too_large";
       }
       const stop = end > start && this.#bytes[end - 1] === carriageReturn ? end - 1 : end;
-      return this.#bytes.subarray(start, stop);
+      return plainCommand(this.#bytes, start, stop) ?? this.#bytes.subarray(start, stop);
     }
   }
 
@@ -128,12 +130,11 @@ export interface HostCommand {
 
 /** Parses a line or datagram without its line end; undefined for what is no command, or not UTF-8. */
 export function parseHostCommand(bytes: Uint8Array): HostCommand | undefined {
-  const text = decodeUtf8(bytes);
-  if (text === undefined) return undefined;
-  const plain = plainCommands.get(text);
+  const plain = plainCommand(bytes, 0, bytes.length);
   if (plain !== undefined) return plain;
-  const colon = text.indexOf(":");
-  if (colon < 0) return undefined;
+  const text = decodeUtf8(bytes);
+  const colon = text?.indexOf(":") ?? -1;
+  if (text === undefined || colon < 0) return undefined;
   const verb = text.slice(0, colon + 1);
   return isArgumentVerb(verb) ? { verb, argument: text.slice(colon + 1) } : undefined;
 }
@@ -173,13 +174,37 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 const nothing = new Uint8Array(0);
 
-const plainCommands: ReadonlyMap<string, HostCommand> = new Map(
-  hostVerbs.filter((verb) => !verb.endsWith(":")).map((verb) => [verb, { verb, argument: "" }]),
-);
+/** Commands without argument by the number of their bytes. */
+const plainCommands = plainCommandsByLength();
 const argumentVerbs: ReadonlySet<string> = new Set(hostVerbs.filter((verb) => verb.endsWith(":")));
 
 function isArgumentVerb(verb: string): verb is HostVerb {
   return argumentVerbs.has(verb);
+}
+
+function plainCommandsByLength(): readonly (readonly {
+  bytes: Uint8Array;
+  command: HostCommand;
+}[])[] {
+  const byLength: { bytes: Uint8Array; command: HostCommand }[][] = [];
+  for (const verb of hostVerbs) {
+    if (verb.endsWith(":")) continue;
+    const known = byLength[verb.length] ??= [];
+    known.push({ bytes: new TextEncoder().encode(verb), command: { verb, argument: "" } });
+  }
+  return byLength;
+}
+
+function plainCommand(bytes: Uint8Array, start: number, stop: number): HostCommand | undefined {
+  const known = plainCommands[stop - start];
+  if (known === undefined) return undefined;
+  for (const { bytes: wanted, command } of known) {
+    let i = wanted.length - 1;
+    // Verbs of one length differ near their ends.
+    while (i >= 0 && bytes[start + i] === wanted[i]) i--;
+    if (i < 0) return command;
+  }
+  return undefined;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

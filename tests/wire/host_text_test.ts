@@ -14,6 +14,11 @@ import {
 const encoder = new TextEncoder();
 const bytes = (text: string) => encoder.encode(text);
 
+function show(line: ReturnType<LineFramer["next"]>): string {
+  if (line instanceof Uint8Array) return new TextDecoder().decode(line);
+  return typeof line === "object" ? line.verb : `<${line}>`;
+}
+
 /** All lines of a stream that comes in these pieces. */
 function linesOf(pieces: readonly Uint8Array[]): string[] {
   const framer = new LineFramer();
@@ -22,7 +27,7 @@ function linesOf(pieces: readonly Uint8Array[]): string[] {
     const lent = piece.slice();
     framer.push(lent);
     for (let line = framer.next(); line !== undefined; line = framer.next()) {
-      lines.push(typeof line === "string" ? `<${line}>` : new TextDecoder().decode(line));
+      lines.push(show(line));
     }
     framer.keep();
     // The array is the caller's again: what is kept must be a copy.
