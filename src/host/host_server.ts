@@ -1,19 +1,19 @@
 import { isLoopback, showAddress } from "../base/address.ts";
 import { unreachable } from "../base/assert.ts";
-import { DeadlineQueue } from "../base/deadline_queue.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { TcpCloseReason, TcpConnection, TcpListener, TcpPort } from "../ports/tcp.ts";
 import type { UdpPort, UdpSocket } from "../ports/udp.ts";
 import type { HostDisconnect } from "./disconnect.ts";
-import { rollbackAlertCount } from "./host_commands.ts";
-import type { HostCommands, HostTask, TaskOutcome } from "./host_commands.ts";
+import type { HostCommands } from "./host_commands.ts";
 import { HostDatagrams } from "./host_datagrams.ts";
 import type { HostMetrics } from "./host_metrics.ts";
 import { HostSession } from "./host_session.ts";
 import type { ScriptBridge } from "./script_bridge.ts";
 import type { SessionEffect, SessionShared } from "./session_events.ts";
 import type { HostStore } from "./store.ts";
+import { TaskRunner } from "./task_runner.ts";
+import { WakeTimer } from "./wake_timer.ts";
 
 /** Reply bytes that may wait for one peer. A session stops at one batch; this is the last resort. */
 const outboundBytesMax = 1_048_576;
@@ -56,12 +56,11 @@ export class HostServer {
   readonly #datagrams: HostDatagrams;
   readonly #connections = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
-  readonly #wakes = new DeadlineQueue<Connection>();
+  readonly #tasks: TaskRunner;
+  readonly #wakes: WakeTimer<Connection>;
   readonly #cancel: (() => void)[] = [];
   #listener: TcpListener | undefined;
   #sockets: UdpSocket[] = [];
-  #wakeAt = Infinity;
-  #cancelWake: (() => void) | undefined;
   #lagMs = 0;
 
   constructor(options: HostServerOptions) {
@@ -69,6 +68,10 @@ export class HostServer {
     this.#options = options;
     this.#shared = { commands, metrics, mode, idleMsMax };
     this.#datagrams = new HostDatagrams({ commands, metrics });
+    this.#tasks = new TaskRunner(options);
+    this.#wakes = new WakeTimer(options.clock, (connection, now) => {
+      this.#perform(connection, connection.data.handle({ kind: "wake" }, now));
+    });
   }
 
   /** The longest that a tick of the last ten seconds came late, in milliseconds. */
@@ -105,7 +108,7 @@ export class HostServer {
   /** Sends what waits, closes all connections and sockets. */
   async close(): Promise<void> {
     for (const cancel of this.#cancel.splice(0)) cancel();
-    this.#cancelWake?.();
+    this.#wakes.stop();
     const closed = this.#listener?.close();
     for (const connection of this.#connections) connection.end();
     for (const socket of this.#sockets.splice(0)) socket.close();
@@ -211,7 +214,7 @@ export class HostServer {
           break;
         case "task": {
           const { slot } = effect;
-          this.#run(effect.task, (text) => {
+          this.#tasks.run(effect.task, (text) => {
             this.#perform(
               connection,
               connection.data.handle({ kind: "replied", slot, text }, this.#now()),
@@ -220,7 +223,7 @@ export class HostServer {
           break;
         }
         case "wake":
-          this.#wake(connection, effect.at);
+          this.#wakes.add(effect.at, connection);
           break;
         case "pause":
           connection.pause();
@@ -253,39 +256,6 @@ export class HostServer {
     else this.#options.logger.info(fields, "host connection closed");
   }
 
-  #run(task: HostTask, reply: (text: string) => void): void {
-    const { commands } = this.#options;
-    this.#outcome(task).then(
-      (outcome) => reply(commands.finish(outcome)),
-      (error: unknown) => {
-        this.#options.metrics.error_count++;
-        this.#options.logger.error({ error, task: task.kind }, "host task failed");
-      },
-    );
-  }
-
-  async #outcome(task: HostTask): Promise<TaskOutcome> {
-    const { store, script, metrics } = this.#options;
-    switch (task.kind) {
-      case "store": {
-        const result = await store.perform(task.operation);
-        const { begins, commits, rollbacks, states } = store.counters;
-        metrics.db_transaction_begin_count = begins;
-        metrics.db_commit_count = commits;
-        metrics.db_rollback_count = rollbacks;
-        metrics.persisted_state_count = states;
-        metrics.db_alert_active = rollbacks >= rollbackAlertCount ? 1 : 0;
-        return { kind: "store", operation: task.operation, result };
-      }
-      case "hello":
-        return { kind: "hello", path: task.path, result: await script.hello() };
-      case "reload":
-        return { kind: "reload", result: await script.reload() };
-      default:
-        return unreachable(task);
-    }
-  }
-
   #bind(port: number, onGamePort: boolean): Promise<UdpSocket> {
     return this.#options.udp.bind({
       host: this.#options.host,
@@ -314,7 +284,7 @@ export class HostServer {
         this.#send(socket, outcome.bytes, { host, port });
         return this.#options.stop();
       case "task":
-        return this.#run(outcome.task, (text) => {
+        return this.#tasks.run(outcome.task, (text) => {
           const bytes = this.#datagrams.replyTo({ host }, requestBytes, text);
           if (bytes !== undefined) this.#send(socket, bytes, { host, port });
         });
@@ -353,29 +323,6 @@ export class HostServer {
       const effects = connection.data.handle({ kind: "sweep" }, now);
       if (effects.length > 0) this.#perform(connection, effects);
     }
-  }
-
-  #wake(connection: Connection, at: number): void {
-    this.#wakes.add(at, connection);
-    if (at >= this.#wakeAt) return;
-    this.#cancelWake?.();
-    this.#wakeAt = at;
-    this.#cancelWake = this.#options.clock.after(Math.max(0, at - this.#now()), () => {
-      this.#wakeAt = Infinity;
-      const now = this.#now();
-      for (;;) {
-        const due = this.#wakes.take(now);
-        if (due === undefined) break;
-        this.#perform(due, due.data.handle({ kind: "wake" }, now));
-      }
-      const next = this.#wakes.next;
-      if (next !== undefined) this.#rearm(next);
-    });
-  }
-
-  #rearm(at: number): void {
-    const first = this.#wakes.take(at);
-    if (first !== undefined) this.#wake(first, at);
   }
 
   #now(): number {

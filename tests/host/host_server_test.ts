@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { HostServer } from "../../src/host/host_server.ts";
+import { type HostStore, noStoreCounters, type StoreOperation } from "../../src/host/store.ts";
+import type { TcpCloseReason, TcpConnection } from "../../src/ports/tcp.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { type FakeMachine, FakeNetwork } from "../fakes/network.ts";
+import { bytes, hostFixture } from "./host_fixture.ts";
+
+const serverHost = "192.0.2.1";
+const tickMs = 50;
+
+/** A server on a machine of its own, seen by a client on the same and on other machines. */
+async function fixture(
+  changes: Parameters<typeof hostFixture>[0] & { connectionsMax?: number } = {},
+) {
+  const clock = fakeClock();
+  const network = new FakeNetwork({ clock });
+  const home = network.machine(serverHost);
+  const log = fakeLog();
+  const host = hostFixture(changes);
+  const stored: StoreOperation[] = [];
+  const store: HostStore = {
+    counters: noStoreCounters,
+    trouble: undefined,
+    routes: new Map(),
+    perform(operation) {
+      stored.push(operation);
+      return Promise.resolve({ ok: true });
+    },
+  };
+  let stops = 0;
+  const server = new HostServer({
+    tcp: home.tcp,
+    udp: home.udp,
+    clock,
+    logger: log.logger,
+    commands: host.commands,
+    metrics: host.metrics,
+    store,
+    script: {
+      hello: () => Promise.resolve({ kind: "ok", version: "v1" }),
+      reload: () => Promise.resolve({ ok: true, changed: true }),
+      close: () => {},
+    },
+    host: "::",
+    tcpPort: 9_527,
+    udpPort: 0,
+    mode: changes.mode ?? "auto",
+    idleMsMax: changes.idleMsMax ?? 0,
+    connectionsMax: changes.connectionsMax ?? 1_000,
+    tickMs,
+    stop: () => void stops++,
+  });
+  const ports = await server.start();
+  const settle = async () => {
+    // Replies that pass through promises of the server's own come some turns after the network's.
+    for (let i = 0; i < 20; i++) {
+      await network.idle();
+      await Promise.resolve();
+    }
+  };
+  const advance = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += tickMs) {
+      clock.advance(tickMs);
+      await settle();
+    }
+  };
+  return {
+    ...host,
+    server,
+    ports,
+    home,
+    network,
+    clock,
+    log,
+    stored,
+    settle,
+    advance,
+    stops: () => stops,
+  };
+}
+
+interface Peer {
+  readonly connection: TcpConnection<unknown>;
+  text(): string;
+  closed: TcpCloseReason | undefined;
+}
+
+async function connect(from: FakeMachine, host = serverHost): Promise<Peer> {
+  let received = "";
+  const peer = { closed: undefined as TcpCloseReason | undefined, text: () => received };
+  const connection = await from.tcp.connect<unknown>({
+    host,
+    port: 9_527,
+    timeoutMs: 1_000,
+    limits: { outboundBytesMax: 10_000_000, lingerMs: 1_000 },
+    handlers: {
+      open: () => {},
+      data: (_, part) => void (received += new TextDecoder().decode(part)),
+      end: (each) => each.end(),
+      drain: () => {},
+      close: (_, reason) => void (peer.closed = reason),
+    },
+  });
+  return Object.assign(peer, { connection });
+}
+
+describe("HostServer", () => {
+  it("HostServer.start() binds TCP, the same number of UDP, and the next one", async () => {
+    const { ports, home, metrics } = await fixture();
+    assert.deepEqual(ports, { tcpPort: 9_527, udpPort: 9_528 });
+    assert.equal(metrics.udp_port, 9_528);
+    await assert.rejects(home.tcp.listen({
+      host: "::",
+      port: 9_527,
+      limits: { outboundBytesMax: 1, lingerMs: 1 },
+      handlers: { open() {}, data() {}, end() {}, drain() {}, close() {} },
+    }));
+  });
+
+  it("HostServer counts what goes in and out", async () => {
+    const { home, settle, metrics, stored } = await fixture();
+    const peer = await connect(home, "127.0.0.1");
+    peer.connection.write(bytes("M1_CONN_PING\nM4_SAVE_STATE:x\nM3_LUA_HELLO\n"));
+    await settle();
+    assert.equal(peer.text(), "M1_CONN_PONG\nM4_SAVE_OK:x\nM3_LUA_ACK:v1\n");
+    assert.deepEqual(stored, [{ kind: "save", value: "x" }]);
+    assert.equal(metrics.accepted_connections, 1);
+    assert.equal(metrics.tcp_rx_packet_count, 3);
+    assert.equal(metrics.tcp_tx_packet_count, 3);
+    assert.equal(metrics.tcp_rx_bytes, 42);
+    assert.equal(metrics.tcp_tx_bytes, peer.text().length);
+    assert.equal(metrics.async_complete_count, 2);
+    peer.connection.destroy();
+    await settle();
+    assert.equal(metrics.active_connections, 0);
+    assert.equal(metrics.max_active_connections, 1);
+  });
+
+  it("HostServer refuses control to other machines, and takes pings", async () => {
+    const { network, settle } = await fixture();
+    const peer = await connect(network.machine("198.51.100.7"));
+    peer.connection.write(bytes("__STOP__\nM4_SAVE_STATE:x\n__METRICS__\nM1_CONN_PING\n"));
+    await settle();
+    assert.equal(peer.text(), "ERR_FORBIDDEN\nERR_FORBIDDEN\nERR_FORBIDDEN\nM1_CONN_PONG\n");
+  });
+
+  it("HostServer asks to be stopped, by TCP and by UDP", async () => {
+    const { home, settle, stops } = await fixture();
+    const peer = await connect(home, "127.0.0.1");
+    peer.connection.write(bytes("__STOP__\n"));
+    await settle();
+    assert.equal(peer.text(), "__STOP_OK__\n");
+    assert.equal(stops(), 1);
+    const socket = await home.udp.bind({
+      host: "127.0.0.1",
+      port: 0,
+      handlers: { message: () => {}, error: () => {} },
+    });
+    socket.send(bytes("__STOP__"), "127.0.0.1", 9_528);
+    await settle();
+    assert.equal(stops(), 2);
+  });
+
+  it("HostServer takes no more connections than it may, and later others again", async () => {
+    const { home, settle, metrics, log } = await fixture({ connectionsMax: 2 });
+    const first = await connect(home, "127.0.0.1");
+    const second = await connect(home, "127.0.0.1");
+    const third = await connect(home, "127.0.0.1");
+    await settle();
+    assert.notEqual(third.closed, undefined);
+    assert.equal(metrics.accepted_connections, 2);
+    assert.equal(log.lines.at(-1)?.fields["reason"], "server_full");
+    second.connection.destroy();
+    await settle();
+    const fourth = await connect(home, "127.0.0.1");
+    fourth.connection.write(bytes("M6_STABILITY\n"));
+    await settle();
+    assert.equal(fourth.text(), "M6_OK\n");
+    assert.equal(first.closed, undefined);
+  });
+
+  it("HostServer closes idle connections of other machines, and keeps those of its own", async () => {
+    const { home, network, advance, log } = await fixture({ idleMsMax: 10_000 });
+    const local = await connect(home, "127.0.0.1");
+    const distant = await connect(network.machine("198.51.100.7"));
+    await advance(9_000);
+    assert.equal(distant.closed, undefined);
+    await advance(7_000);
+    assert.notEqual(distant.closed, undefined);
+    assert.equal(local.closed, undefined);
+    assert.equal(log.lines.at(-1)?.fields["reason"], "idle");
+  });
+
+  it("HostServer answers a Ping without keep once it has been silent", async () => {
+    const { network, advance, settle } = await fixture();
+    const peer = await connect(network.machine("198.51.100.7"));
+    peer.connection.write(Uint8Array.of(0x0a, 1, 0x61, 0x10, 7));
+    await settle();
+    assert.equal(peer.text(), "");
+    await advance(250);
+    assert.equal(peer.text(), "\n\u0001A\u0010\u0007\u0018\u0001");
+    await advance(1_000);
+    assert.notEqual(peer.closed, undefined);
+  });
+
+  it("HostServer ticks at its interval and tells its uptime", async () => {
+    const { advance, metrics, server } = await fixture();
+    await advance(1_000);
+    assert.equal(metrics.timer_tick_count, 20);
+    assert.equal(metrics.io_poll_count, 20);
+    assert.equal(metrics.uptime_ms, 1_000);
+    assert.equal(server.lagMs, 0);
+  });
+
+  it("HostServer.close() closes all connections and frees its ports", async () => {
+    const { home, clock, network, settle, server } = await fixture();
+    const peers = [
+      await connect(home, "127.0.0.1"),
+      await connect(network.machine("198.51.100.7")),
+    ];
+    await server.stopAccepting();
+    const closed = server.close();
+    for (let i = 0; i < 20; i++) {
+      await settle();
+      clock.advance(10);
+    }
+    await closed;
+    await settle();
+    for (const peer of peers) assert.notEqual(peer.closed, undefined);
+    assert.equal(home.openConnections, 0);
+    const again = await home.udp.bind({
+      host: "::",
+      port: 9_528,
+      handlers: { message: () => {}, error: () => {} },
+    });
+    again.close();
+  });
+});
