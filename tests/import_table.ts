@@ -25,9 +25,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "watchdog",
     "check",
   ],
-  "adapters/node": ["base", "ports"],
-  "adapters/bun": ["base", "ports", "adapters/node"],
-  "adapters/deno": ["base", "ports", "adapters/node"],
+  // What lies directly in adapters/ is for all of them, and names no runtime and no node: module.
+  adapters: ["base", "ports"],
+  "adapters/node": ["base", "ports", "adapters"],
+  "adapters/bun": ["base", "ports", "adapters", "adapters/node"],
+  "adapters/deno": ["base", "ports", "adapters", "adapters/node"],
   "main.bun.ts": ["base", "ports", "app", "adapters/bun", "adapters/node"],
   "main.deno.ts": ["base", "ports", "app", "adapters/deno", "adapters/node"],
   "lua_worker.bun.ts": ["base", "ports", "game", "host", "adapters/bun", "adapters/node"],
@@ -103,8 +105,9 @@ function judgeImport(what: {
   if (specifier === "bun" || specifier.startsWith("bun:")) {
     return isBun(path) ? undefined : `imports ${specifier}, which only Bun's adapters may`;
   }
-  if (!specifier.startsWith(".")) {
-    const name = packageOf(specifier);
+  const inPackages = /^(?:\.\.\/)+node_modules\/(.+)$/.exec(specifier)?.[1];
+  if (!specifier.startsWith(".") || inPackages !== undefined) {
+    const name = packageOf(inPackages ?? specifier);
     const users = packageUsers[name];
     if (users === undefined) return `imports the package ${name}, which is not in the table`;
     if (users.some((user) => path.startsWith(user))) return undefined;
@@ -120,8 +123,8 @@ function judgeImport(what: {
 
 /** The row of the table that a file belongs to. */
 function zoneOf(path: string): string {
-  const [first = "", second = ""] = path.split("/");
-  return first === "adapters" ? `${first}/${second}` : first;
+  const [first = "", second = "", third] = path.split("/");
+  return first === "adapters" && third !== undefined ? `${first}/${second}` : first;
 }
 
 function resolvePath(from: string, specifier: string): string {
@@ -149,8 +152,17 @@ function isDeno(path: string): boolean {
   return path.startsWith("adapters/deno/") || path.endsWith(".deno.ts");
 }
 
+function isAdapter(path: string): boolean {
+  return path.startsWith("adapters/") || isShell(path);
+}
+
 function isShell(path: string): boolean {
-  return path.startsWith("adapters/") || isBun(path) || isDeno(path);
+  return path.startsWith("adapters/node/") || isBun(path) || isDeno(path);
+}
+
+/** Lua runs in a worker, to which no port reaches, and stops by the clock in the middle of a turn. */
+function mayReadClock(path: string): boolean {
+  return isAdapter(path) || path.startsWith("game/lua/");
 }
 
 /** Names that only a runtime has, or that a port stands for. */
@@ -159,11 +171,15 @@ const globals: readonly { name: string; pattern: RegExp; mayUse(path: string): b
   { name: "Deno", pattern: /(?<![.\w$])Deno\s*[.[]/, mayUse: isDeno },
   { name: "Buffer", pattern: /(?<![.\w$])Buffer\s*[.(]/, mayUse: isShell },
   { name: "globalThis.process", pattern: /\bglobalThis\s*\.\s*process\b/, mayUse: isShell },
-  { name: "Date.now", pattern: /(?<![.\w$])Date\s*\.\s*now\b/, mayUse: isShell },
-  { name: "performance.now", pattern: /(?<![.\w$])performance\s*\.\s*now\b/, mayUse: isShell },
-  { name: "Math.random", pattern: /(?<![.\w$])Math\s*\.\s*random\b/, mayUse: isShell },
-  { name: "setTimeout", pattern: /(?<![.\w$])setTimeout\s*\(/, mayUse: isShell },
-  { name: "setInterval", pattern: /(?<![.\w$])setInterval\s*\(/, mayUse: isShell },
+  { name: "Date.now", pattern: /(?<![.\w$])Date\s*\.\s*now\b/, mayUse: mayReadClock },
+  {
+    name: "performance.now",
+    pattern: /(?<![.\w$])performance\s*\.\s*now\b/,
+    mayUse: mayReadClock,
+  },
+  { name: "Math.random", pattern: /(?<![.\w$])Math\s*\.\s*random\b/, mayUse: isAdapter },
+  { name: "setTimeout", pattern: /(?<![.\w$])setTimeout\s*\(/, mayUse: isAdapter },
+  { name: "setInterval", pattern: /(?<![.\w$])setInterval\s*\(/, mayUse: isAdapter },
 ];
 
 function findForbiddenGlobals(path: string, text: string): string[] {

@@ -82,6 +82,18 @@ describe("findImportFaults()", () => {
       fault: /the package @left\/pad, which is not in the table/,
     },
     {
+      name: "refuses an npm package's file where the package is not used",
+      path: "adapters/node/a.ts",
+      text: `import wasm from "../../../node_modules/wasmoon/dist/glue.wasm";`,
+      fault: /imports the package wasmoon, which only game\/lua\/, /,
+    },
+    {
+      name: "refuses node: modules in what all adapters share",
+      path: "adapters/a.ts",
+      text: `import { readFileSync } from "node:fs";`,
+      fault: /imports node:fs, which only adapters and entries may/,
+    },
+    {
       name: "refuses a file that does not exist",
       path: "host/a.ts",
       text: `import "./nowhere.ts";`,

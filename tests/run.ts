@@ -5,11 +5,14 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import process from "node:process";
 import { type CommandResult, runCommand } from "./runner/run_command.ts";
-import { countTests, type TestCounts } from "./runner/junit_report.ts";
+import { countTests, filesThatFailedToLoad, type TestCounts } from "./runner/junit_report.ts";
 import { type Batch, compileStageName, parts, planStages, type Stage } from "./runner/stages.ts";
 
 /** At the same time; more would measure the machine instead of the code. */
 const stagesAtOnce = 2;
+
+/** What is shown of a runner that was killed. */
+const linesOfHang = 40;
 
 const resultsDirectory = ".build/test";
 
@@ -92,9 +95,12 @@ function countStage(stage: Stage, result: CommandResult): TestCounts {
     if (result.exitCode !== 0) return failure(stage.name);
     return { passed: 1, failed: 0, skipped: [], failures: [] };
   }
-  const { reportPath, files } = stage.counts;
+  const { runner, reportPath, files } = stage.counts;
   if (!existsSync(reportPath)) return failure(`${stage.name}: ended without a report`);
-  const counts = countTests(readFileSync(reportPath, "utf8"), files);
+  const counts = countTests(
+    readFileSync(reportPath, "utf8"),
+    runner === "bun" ? files : filesThatFailedToLoad(result.output),
+  );
   if (counts.failed === 0 && result.exitCode !== 0) {
     add(counts, failure(`${stage.name}: ended with ${result.exitCode ?? "a signal"}`));
   }
@@ -113,7 +119,7 @@ function printStage(stage: Stage, result: CommandResult, counts: TestCounts): vo
     console.log(`     ${stage.name} left processes behind; they were killed`);
   }
   if (counts.failed === 0) return;
-  console.log(indent(withoutDots(result.output)));
+  console.log(indent(tellingPart(stage, result.output)));
 }
 
 function printSummary(total: TestCounts, seconds: number): void {
@@ -130,9 +136,12 @@ function describeCounts(counts: TestCounts): string {
   return counts.skipped.length > 0 ? `${line}, ${counts.skipped.length} skipped` : line;
 }
 
-/** Deno prints a character a test, each on a line of its own, before it tells what failed. */
-function withoutDots(output: string): string {
-  return output.split("\n").filter((line) => !/^[.,!]$/.test(line)).join("\n").trim();
+/** Deno names each test before it tells what failed; of a hang the last names are what there is. */
+function tellingPart(stage: Stage, output: string): string {
+  if (stage.counts === "one" || stage.counts.runner !== "deno") return output.trim();
+  const errors = output.search(/^\s*ERRORS\s*$/m);
+  return (errors < 0 ? output.split("\n").slice(-linesOfHang).join("\n") : output.slice(errors))
+    .trim();
 }
 
 function indent(text: string): string {

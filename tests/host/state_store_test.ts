@@ -7,7 +7,7 @@ import { StoreClient } from "../../src/app/store_client.ts";
 import { StateStore } from "../../src/host/state_store.ts";
 import type { StoreOperation } from "../../src/host/store.ts";
 import { SqliteError } from "../../src/ports/sqlite.ts";
-import { runtimeUnderTest } from "../runtime_under_test.ts";
+import { runtimeUnderTest } from "../tested_runtime.ts";
 import { fakeLog } from "../fakes/log.ts";
 
 const runtime = await runtimeUnderTest();
