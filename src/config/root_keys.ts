@@ -31,7 +31,7 @@ export const rootKeys: SpecsOf<RootSettings> = {
     kind: "text",
     default: "data/runtime.sqlite",
     ...path,
-    means: "SQLite file of state and routes; its directory is the data directory",
+    means: "SQLite file of state and routes",
   },
   thread_count: {
     kind: "whole",

@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+
+/** One measured value, and what it should be. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly goal?: { readonly max: number } | { readonly min: number };
+}
+
+/** Clock ticks a second of /proc/<pid>/stat: 100 on every Linux for x86_64 and aarch64. */
+const ticksPerSecond = 100;
+
+/** CPU time that a process has used so far with all its threads, in seconds, to 10 ms. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name before it may hold spaces and brackets.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/**
+ * The same to the nanosecond, but only of threads that still live: for idle processes, whose whole
+ * use is a few ticks.
+ */
+export function liveCpuSeconds(pid: number): number {
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0])
+  );
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9;
+}
+
+/** Memory of a process that is in RAM, in bytes. */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (kilobytes === undefined) throw new Error(`/proc/${pid}/status has no VmRSS line`);
+  return Number(kilobytes) * 1024;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle];
+  if (upper === undefined) throw new Error("median of no values");
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+/** What else the machine was doing when this benchmark was started. */
+const loadAtStart = loadavg()[0] ?? 0;
+
+/** Prints a table, or with `--json` one object: `{benchmark, machine, figures}`. */
+export function report(benchmark: string, figures: readonly Figure[]): void {
+  if (process.argv.includes("--json")) {
+    const machine = {
+      cpu: cpus()[0]?.model,
+      cores: cpus().length,
+      loadAtStart,
+      bun: Bun.version,
+    };
+    const judged = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
+    console.log(JSON.stringify({ benchmark, machine, figures: judged }));
+    return;
+  }
+  const rows = figures.map((figure) => [
+    figure.name,
+    `${show(figure.value)} ${figure.unit}`,
+    describeGoal(figure),
+  ]);
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  );
+  console.log(`\n${benchmark}`);
+  if (loadAtStart > cpus().length / 2) {
+    console.log(`  (the machine was busy: load average ${loadAtStart} on ${cpus().length} cores)`);
+  }
+  for (const [name = "", value = "", goal = ""] of rows) {
+    const line = `  ${name.padEnd(widths[0] ?? 0)}  ${value.padStart(widths[1] ?? 0)}  ${goal}`;
+    console.log(line.trimEnd());
+  }
+}
+
+/** A whole number from `--name N` on the command line. */
+export function numberFlag(name: string, fallback: number): number {
+  const index = process.argv.indexOf(`--${name}`);
+  if (index < 0) return fallback;
+  const value = Number(process.argv[index + 1]);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} must be a whole number over 0, got ${process.argv[index + 1]}`);
+}
+
+function isMet(figure: Figure): boolean | undefined {
+  if (figure.goal === undefined) return undefined;
+  return "max" in figure.goal ? figure.value <= figure.goal.max : figure.value >= figure.goal.min;
+}
+
+function describeGoal(figure: Figure): string {
+  if (figure.goal === undefined) return "";
+  const text = "max" in figure.goal ? `≤ ${show(figure.goal.max)}` : `≥ ${show(figure.goal.min)}`;
+  return `goal ${text}: ${isMet(figure) ? "met" : "MISSED"}`;
+}
+
+function show(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 1000) {
+    return Math.round(value).toLocaleString("en-US");
+  }
+  return value.toPrecision(3);
+}

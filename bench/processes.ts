@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** How long a process may take to say that it is ready. */
+const readyTimeoutMs = 10_000;
+
+/** How long a load may take beyond the time it was given. */
+const loadTimeoutMs = 60_000;
+
+export const binary = resolve(process.env.FREEKILL_GW_BINARY ?? "freekill-gw");
+
+/** A server under test: ours, or the bare one it is compared with. */
+export interface ServerProcess {
+  readonly pid: number;
+  readonly port: number;
+  /** From spawn to the line that says it is ready. */
+  readonly readyMs: number;
+  /** Sends SIGTERM; resolves with the milliseconds until it had ended. */
+  stop(): Promise<number>;
+}
+
+/** Starts `freekill-gw serve` in an empty directory. */
+export async function startServe(flags: readonly string[] = []): Promise<ServerProcess> {
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), "freekill-gw-bench-"));
+  const command = [binary, "serve", "--tcp-port", `${port}`, "--http-port", "0", ...flags];
+  const started = await start(command, directory, "runtime_host_server_ready ");
+  return {
+    ...started,
+    port,
+    stop: async () => {
+      const ms = await started.stop();
+      rmSync(directory, { recursive: true });
+      return ms;
+    },
+  };
+}
+
+/** Starts a file of bench/peers/ under the same Bun; it prints `ready <port>`. */
+export async function startPeer(
+  file: string,
+  args: readonly string[] = [],
+): Promise<ServerProcess> {
+  const path = join(import.meta.dir, "peers", file);
+  const { line, ...started } = await start([process.execPath, path, ...args], tmpdir(), "ready ");
+  return { ...started, port: Number(line.split(" ")[1]) };
+}
+
+/** Runs a file of bench/load/ in a process of its own to its end; it prints one JSON object. */
+export async function runLoad(
+  file: string,
+  args: Record<string, string | number>,
+): Promise<unknown> {
+  const load = spawnLoad(file, args);
+  const timer = setTimeout(() => load.kill("SIGKILL"), loadTimeoutMs);
+  const text = await new Response(load.stdout).text();
+  clearTimeout(timer);
+  if (await load.exited !== 0) throw new Error(`${file} ended with exit code ${load.exitCode}`);
+  return JSON.parse(text);
+}
+
+/** Starts a load that says `ready` and holds what it has opened until `release`. */
+export async function holdLoad(
+  file: string,
+  args: Record<string, string | number>,
+): Promise<{ release(): Promise<void> }> {
+  const load = spawnLoad(file, args);
+  await firstLine(load.stdout, "ready", `${file}`);
+  return {
+    release: async () => {
+      load.kill("SIGKILL");
+      await load.exited;
+    },
+  };
+}
+
+function spawnLoad(file: string, args: Record<string, string | number>) {
+  const path = join(import.meta.dir, "load", file);
+  return Bun.spawn([process.execPath, path, JSON.stringify(args)], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+}
+
+async function start(command: string[], cwd: string, readyMark: string) {
+  const begin = performance.now();
+  const child = Bun.spawn(command, { cwd, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const timer = setTimeout(() => child.kill("SIGKILL"), readyTimeoutMs);
+  const line = await firstLine(child.stdout, readyMark, command.join(" "));
+  clearTimeout(timer);
+  const readyMs = performance.now() - begin;
+  const stop = async () => {
+    const signalled = performance.now();
+    child.kill("SIGTERM");
+    await child.exited;
+    return performance.now() - signalled;
+  };
+  return { pid: child.pid, readyMs, line, stop };
+}
+
+/** Reads up to the first line that begins with `mark`; the rest is read and thrown away. */
+async function firstLine(
+  stream: ReadableStream<Uint8Array>,
+  mark: string,
+  what: string,
+): Promise<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`${what} ended, or was ended, before it printed '${mark}'`);
+    text += decoder.decode(value, { stream: true });
+    const lines = text.split("\n");
+    const found = lines.slice(0, -1).find((line) => line.startsWith(mark));
+    if (found === undefined) continue;
+    reader.releaseLock();
+    void stream.pipeTo(new WritableStream());
+    return found;
+  }
+}
+
+/** A port that is free for TCP and UDP together with the next one for UDP. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const port = listener.port;
+    listener.stop(true);
+    if (await udpIsFree(port) && await udpIsFree(port + 1)) return port;
+  }
+}
+
+async function udpIsFree(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port });
+    socket.close();
+    return true;
+  } catch {
+    // In use, or over 65535: another one is tried.
+    return false;
+  }
+}

@@ -1,0 +1,63 @@
+/** How fast the binary starts and stops, what it costs when idle, and how big it is. */
+import { statSync } from "node:fs";
+import { liveCpuSeconds, median, numberFlag, report } from "./measure.ts";
+import { binary, holdLoad, startServe } from "./processes.ts";
+
+const versionRuns = numberFlag("version-runs", 30);
+const rounds = numberFlag("rounds", 5);
+const idleSeconds = numberFlag("idle-seconds", 10);
+const openConnections = 1_000;
+
+async function versionMs(): Promise<number> {
+  const start = performance.now();
+  const child = Bun.spawn([binary, "version"], { stdout: "ignore", stderr: "ignore" });
+  if (await child.exited !== 0) throw new Error(`${binary} version failed`);
+  return performance.now() - start;
+}
+
+async function idleCpuPercent(): Promise<number> {
+  const server = await startServe();
+  await Bun.sleep(1_000); // what is left over from the start
+  const before = liveCpuSeconds(server.pid);
+  const start = performance.now();
+  await Bun.sleep(idleSeconds * 1000);
+  const used = liveCpuSeconds(server.pid) - before;
+  const percent = 100 * used / ((performance.now() - start) / 1000);
+  await server.stop();
+  return percent;
+}
+
+const version: number[] = [];
+for (let run = 0; run < versionRuns; run++) version.push(await versionMs());
+
+const ready: number[] = [];
+const stop: number[] = [];
+for (let round = 0; round < rounds; round++) {
+  const server = await startServe();
+  ready.push(server.readyMs);
+  const load = await holdLoad("hold_connections.ts", {
+    port: server.port,
+    connections: openConnections,
+  });
+  stop.push(await server.stop());
+  await load.release();
+}
+
+report("Start and stop", [
+  { name: "version", value: median(version), unit: "ms", goal: { max: 15 } },
+  { name: "version, fastest", value: Math.min(...version), unit: "ms" },
+  { name: "serve: start to ready", value: median(ready), unit: "ms", goal: { max: 200 } },
+  {
+    name: `serve: SIGTERM to exit, ${openConnections} connections`,
+    value: median(stop),
+    unit: "ms",
+    goal: { max: 300 },
+  },
+  {
+    name: "serve: idle",
+    value: await idleCpuPercent(),
+    unit: "% of a core",
+    goal: { max: 0.5 },
+  },
+  { name: "binary", value: statSync(binary).size / 1e6, unit: "MB", goal: { max: 120 } },
+]);

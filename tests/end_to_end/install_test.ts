@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { binary, root, runProgram, startServer, withDirectory } from "./run_program.ts";
+
+interface Place {
+  readonly prefix: string;
+  readonly data: string;
+  readonly units: string;
+  /** Runs the script with flags that keep it inside the directory. */
+  install(...flags: string[]): ReturnType<typeof runProgram>;
+}
+
+/** The script beside a copy of the binary, and empty directories to install into. */
+async function withPlace(use: (place: Place) => Promise<void>): Promise<void> {
+  await withDirectory(async (directory) => {
+    copyFileSync(join(root, "install"), join(directory, "install"));
+    copyFileSync(binary, join(directory, "freekill-gw"));
+    const prefix = join(directory, "prefix");
+    const data = join(directory, "data");
+    const units = join(directory, "units");
+    mkdirSync(units);
+    const own = ["--prefix", prefix, "--data-dir", data, "--unit-dir", units];
+    await use({
+      prefix,
+      data,
+      units,
+      install: (...flags) =>
+        runProgram(
+          [join(directory, "install"), ...own, "--user", userInfo().username, ...flags],
+          { cwd: directory },
+        ),
+    });
+  });
+}
+
+const isRoot = userInfo().uid === 0;
+
+describe("./install", () => {
+  it("--dry-run prints every action and the service, and changes nothing", async () => {
+    await withPlace(async ({ prefix, data, units, install }) => {
+      const { exitCode, stdout, stderr } = await install("--dry-run", "--user", "gw-new-user");
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, new RegExp(`mv -f \\S+ ${prefix}/bin/freekill-gw`));
+      assert.match(stdout, /useradd --system .* gw-new-user|adduser -S .* gw-new-user/);
+      assert.match(stdout, new RegExp(`chmod 0750 ${data}`));
+      assert.match(stdout, new RegExp(`^ExecStart=${prefix}/bin/freekill-gw watchdog$`, "m"));
+      assert.equal(existsSync(prefix), false);
+      assert.equal(existsSync(data), false);
+      assert.deepEqual(readdirSync(units), []);
+    });
+  });
+
+  it("puts binary, data directory and service in place", async () => {
+    await withPlace(async ({ prefix, data, units, install }) => {
+      const { exitCode, stdout, stderr } = await install();
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, /systemctl enable --now freekill-gw/);
+      const installed = join(prefix, "bin/freekill-gw");
+      assert.equal(statSync(installed).mode & 0o777, 0o755);
+      assert.equal((await runProgram([installed, "version"], { cwd: prefix })).exitCode, 0);
+      assert.deepEqual(readdirSync(join(prefix, "bin")), ["freekill-gw"]);
+      if (isRoot) assert.equal(statSync(data).mode & 0o777, 0o750);
+      const unit = readFileSync(join(units, "freekill-gw.service"), "utf8").split("\n");
+      for (
+        const line of [
+          `ExecStart=${installed} watchdog`,
+          `WorkingDirectory=${data}`,
+          `ReadWritePaths=${data}`,
+          `User=${userInfo().username}`,
+          "Type=notify",
+          "WatchdogSec=30",
+          "LimitNOFILE=1048576",
+          "NoNewPrivileges=yes",
+          "ProtectSystem=strict",
+        ]
+      ) assert.ok(unit.includes(line), `the service lacks ${line}`);
+      assert.ok(!unit.some((line) => line.startsWith("MemoryDenyWriteExecute=yes")));
+    });
+  });
+
+  it("writes a service that systemd accepts", async (context) => {
+    if (Bun.which("systemd-analyze") === null) {
+      return context.skip("systemd-analyze is not on this machine");
+    }
+    await withPlace(async ({ units, install }) => {
+      assert.equal((await install()).exitCode, 0);
+      const verify = ["systemd-analyze", "verify", join(units, "freekill-gw.service")];
+      const { exitCode, stdout, stderr } = await runProgram(verify, { cwd: units });
+      assert.equal(`${stdout}${stderr}`, "");
+      assert.equal(exitCode, 0);
+    });
+  });
+
+  it("upgrades under a running server", async () => {
+    await withPlace(async ({ prefix, install }) => {
+      assert.equal((await install()).exitCode, 0);
+      const installed = join(prefix, "bin/freekill-gw");
+      const server = await startServer([installed, "serve"], { cwd: prefix });
+      const { exitCode, stderr } = await install();
+      assert.equal(exitCode, 0, stderr);
+      assert.equal(await server.ask("M1_CONN_PING"), "M1_CONN_PONG");
+      assert.equal(await server.stop(), 0);
+    });
+  });
+
+  it("--uninstall removes service and binary, and keeps the data", async () => {
+    await withPlace(async ({ prefix, data, units, install }) => {
+      mkdirSync(data, { recursive: true });
+      writeFileSync(join(data, "kept"), "");
+      assert.equal((await install()).exitCode, 0);
+      const { exitCode, stdout, stderr } = await install("--uninstall");
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, new RegExp(`kept: the data in ${data}`));
+      assert.deepEqual(readdirSync(join(prefix, "bin")), []);
+      assert.deepEqual(readdirSync(units), []);
+      assert.deepEqual(readdirSync(data), ["kept"]);
+      assert.equal((await install("--uninstall")).exitCode, 0, "a second time");
+    });
+  });
+
+  for (
+    const { flags, says } of [
+      { flags: ["--frobnicate"], says: /unknown flag '--frobnicate' \(allowed: --prefix/ },
+      { flags: ["--prefix"], says: /--prefix needs a value/ },
+      { flags: ["--prefix", "relative"], says: /--prefix must be an absolute path.*'relative'/ },
+      { flags: ["--data-dir=/a b"], says: /--data-dir must be made of .*'\/a b'/ },
+      { flags: ["--prefix", "/a/../b"], says: /must not contain '\.\.'/ },
+      { flags: ["--user", "a;b"], says: /--user must be made of .*'a;b'/ },
+    ]
+  ) {
+    it(`refuses ${flags.join(" ")}`, async () => {
+      const { exitCode, stdout, stderr } = await runProgram(
+        [join(root, "install"), "--dry-run", ...flags],
+        { cwd: root },
+      );
+      assert.equal(exitCode, 2);
+      assert.equal(stdout, "");
+      assert.match(stderr, says);
+      assert.equal(stderr.trim().split("\n").length, 1);
+    });
+  }
+
+  it("says what to do when there is no binary", async () => {
+    await withDirectory(async (directory) => {
+      copyFileSync(join(root, "install"), join(directory, "install"));
+      const command = [join(directory, "install"), "--dry-run"];
+      const { exitCode, stderr } = await runProgram(command, { cwd: directory });
+      assert.equal(exitCode, 3);
+      assert.match(stderr, /run \.\/build first/);
+    });
+  });
+});
