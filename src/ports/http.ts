@@ -24,6 +24,14 @@ export const webSocketCloseByAdapter = {
   flood: { code: 1008, reason: "flood" },
   /** More than `outboundBytesMax` bytes were waiting for the peer. */
   slowConsumer: { code: 1013, reason: "slow consumer" },
+  /** The peer broke RFC 6455. Each runtime words the reason its own way. */
+  protocolError: { code: 1002, reason: "protocol error" },
+  /** A text message was not UTF-8. */
+  invalidText: { code: 1007, reason: "invalid UTF-8" },
+  /** A handler of the owner threw; the error went to `error`. */
+  ownerFailed: { code: 1011, reason: "internal error" },
+  /** The server was closed. */
+  serverClosed: { code: 1001, reason: "Server closed" },
 } as const;
 
 export interface WebSocketConnection<T> {
@@ -33,20 +41,26 @@ export interface WebSocketConnection<T> {
   /** Bytes that were sent here and have not left yet. */
   readonly bufferedBytes: number;
   /**
-   * Sends one message in order. False means that bytes are waiting: stop until `drain`. Never
-   * dropped silently: past `outboundBytesMax` the connection closes with 1013. Nothing on a
+   * Sends one message in order; its bytes may be reused at once. False means that bytes are
+   * waiting: stop until `drain`. Never dropped silently: past `outboundBytesMax` the connection
+   * closes with 1013, and a peer that does not read is cut off within 5 seconds. Nothing on a
    * closed one.
    */
   send(message: string | Uint8Array): boolean;
   ping(bytes?: Uint8Array): void;
-  /** Starts the closing handshake. Idempotent; the first code counts. */
+  /**
+   * Starts the closing handshake; a peer that does not answer is cut off within 5 seconds. From
+   * here on only `close` is reported. Idempotent; the first code counts. Throws RangeError for a
+   * code that must not be sent; a reason over 123 bytes is cut.
+   */
   close(code: number, reason: string): void;
-  /** Cuts the connection off without a handshake. */
+  /** Cuts the connection off without a handshake; reported as 1006. */
   terminate(): void;
 }
 
+/** Handlers are never called inside a call of theirs to the connection. */
 export interface WebSocketHandlers<T> {
-  /** Runs before the upgrade is answered; must not block. */
+  /** Runs before the upgrade is answered; must not block. The peer may still fail to open. */
   upgrade(request: UpgradeRequest): UpgradeDecision<T>;
   open(connection: WebSocketConnection<T>): void;
   /** Text as a string, binary as bytes that are valid only during the call. */
@@ -54,8 +68,8 @@ export interface WebSocketHandlers<T> {
   pong(connection: WebSocketConnection<T>): void;
   drain(connection: WebSocketConnection<T>): void;
   /**
-   * Once, last. The code is the one that ended the connection: the peer's, ours, one of
-   * `webSocketCloseByAdapter`, or 1006 when it broke off.
+   * Once, last. The code is the one that ended the connection: the peer's (1005 when it gave
+   * none), ours, one of `webSocketCloseByAdapter`, or 1006 when it broke off.
    */
   close(connection: WebSocketConnection<T>, code: number, reason: string): void;
 }
@@ -78,17 +92,29 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+export interface HttpListenOptions<T> {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly bodyBytesMax: number;
+  /**
+   * Answers every request that is no WebSocket upgrade. A connection on which nothing moves for 30
+   * seconds is cut: what streams must write more often.
+   */
+  fetch(request: Request, peer: HttpPeer): Response | Promise<Response>;
+  /** A handler of the owner threw: a fault of ours, never the peer's. */
+  error(error: Error): void;
+  readonly webSocket?: {
+    readonly limits: WebSocketLimits;
+    readonly handlers: WebSocketHandlers<T>;
+  };
+}
+
 export interface HttpServerPort {
   /**
-   * Rejects with `BindError`. A `fetch` that throws is answered 500 with a plain line and reported
-   * to `error`; bodies over `bodyBytesMax` get 413.
+   * Listens; `::` takes IPv4 too. Rejects with `BindError`. A `fetch` that throws is answered 500
+   * with a plain line and reported to `error`; bodies over `bodyBytesMax` get 413; a malformed
+   * upgrade gets 400, or 426 for another version of the protocol.
    */
-  listen<T>(options: {
-    host: string;
-    port: number;
-    bodyBytesMax: number;
-    fetch(request: Request, peer: HttpPeer): Response | Promise<Response>;
-    error(error: Error): void;
-    webSocket?: { limits: WebSocketLimits; handlers: WebSocketHandlers<T> };
-  }): Promise<HttpServer>;
+  listen<T>(options: HttpListenOptions<T>): Promise<HttpServer>;
 }

@@ -3,7 +3,10 @@
  * what happened; it never decides what to do about it.
  */
 
-/** Why a connection ended. Exactly one is reported, once, for each connection that opened. */
+/**
+ * Why a connection ended. Exactly one is reported, once, for each connection that opened: whichever
+ * happened first, but `slow_consumer` always.
+ */
 export type TcpCloseReason =
   /** We called `end()` or `destroy()`. */
   | "local"
@@ -34,22 +37,25 @@ export interface TcpConnection<T> {
   pause(): void;
   resume(): void;
   /** Sends what waits, then a FIN. The connection closes when the peer closes too, or after
-   * `lingerMs`. Idempotent. */
+   * `lingerMs`; until then its `data` goes on, or is dropped while paused. Idempotent. */
   end(): void;
   /** Drops what waits and closes now. Idempotent. */
   destroy(): void;
 }
 
+/** What throws here ends its own connection: the adapter destroys it and reports the error. */
 export interface TcpHandlers<T> {
-  /** Called once, before any other event. Must set `connection.data`. */
+  /** Called once, before any other event. Must set `connection.data`. If it throws, the connection
+   * did not open, and nothing else is called. */
   open(connection: TcpConnection<T>): void;
   /** `bytes` are valid only during the call. */
   data(connection: TcpConnection<T>, bytes: Uint8Array): void;
-  /** The peer sent its FIN and may still read: half-open until `end()` or `destroy()`. */
+  /** The peer sent its FIN and may still read: half-open until `end()` or `destroy()`. Not called
+   * after our own `end()`: the close follows at once. */
   end(connection: TcpConnection<T>): void;
   /** Everything that waited has left, after a `write` returned false. */
   drain(connection: TcpConnection<T>): void;
-  /** Called once, last, for each opened connection. */
+  /** Called once, last, for each opened connection; never within a call to the connection. */
   close(connection: TcpConnection<T>, reason: TcpCloseReason): void;
 }
 

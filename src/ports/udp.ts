@@ -5,7 +5,8 @@ export interface UdpSocket {
   readonly port: number;
   /** Sends one datagram. False when it could not be handed to the kernel (buffer full, closed). */
   send(bytes: Uint8Array, host: string, port: number): boolean;
-  /** Closes; no message is reported after it. Idempotent. */
+  /** Closes; no message is reported after it. The system may keep the port for a moment more.
+   * Idempotent. */
   close(): void;
 }
 

@@ -1,0 +1,105 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { plainAddress } from "../../base/address.ts";
+import { BindError } from "../../ports/bind_error.ts";
+import type { HttpListenOptions, HttpPeer, HttpServerPort } from "../../ports/http.ts";
+import {
+  agreedProtocol,
+  asError,
+  asksForWebSocket,
+  codeOf,
+  httpIdleSecondsMax,
+  internalError,
+  refuseRequest,
+  refuseUpgrade,
+} from "../http_rules.ts";
+import {
+  BunWebSocketConnection,
+  bunWebSocketHandler,
+  type BunWebSocketOwner,
+} from "./websocket.ts";
+
+type Server<T> = Bun.Server<BunWebSocketConnection<T>>;
+
+/** What Bun says when a chunked body grew past its limit; the peer has its 413 by then. */
+const BODY_TOO_BIG = "Request body exceeded maxRequestBodySize";
+
+/**
+ * HTTP server on `Bun.serve`. A connection that is no WebSocket is cut after `idleSecondsMax`
+ * without progress: Bun counts in steps of 4 seconds, and takes neither a header that drips in nor
+ * a body slower than 16 KB/s for progress.
+ */
+export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServerPort {
+  return {
+    async listen(options) {
+      const { host, port } = options;
+      try {
+        // Bun reports a name that it cannot resolve with whatever error came before.
+        if (isIP(host) === 0) await lookup(host);
+        const server = serve(options, idleSecondsMax);
+        return { host, port: server.port ?? port, close: () => server.stop(true) };
+      } catch (error) {
+        throw new BindError({ protocol: "http", host, port, code: codeOf(error) }, error);
+      }
+    },
+  };
+}
+
+function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server<T> {
+  const { webSocket, error } = options;
+  const owner: BunWebSocketOwner<T> | undefined = webSocket && { ...webSocket, error };
+  return Bun.serve<BunWebSocketConnection<T>>({
+    hostname: options.host,
+    port: options.port,
+    development: false,
+    // Outside development it would be true, and two servers could share a port unnoticed.
+    reusePort: false,
+    idleTimeout: idleSecondsMax,
+    maxRequestBodySize: options.bodyBytesMax,
+    websocket: bunWebSocketHandler<T>(webSocket?.limits.messageBytesMax ?? 0),
+    fetch(request, server) {
+      const refusal = refuseRequest(request.method, request.url);
+      if (refusal !== undefined) return refusal;
+      const address = server.requestIP(request);
+      // It left between its request and now; nobody reads this.
+      if (address === null) return new Response(null, { status: 400 });
+      const peer = { remoteHost: plainAddress(address.address), remotePort: address.port };
+      try {
+        if (owner !== undefined && asksForWebSocket(request.headers)) {
+          return upgrade(request, { peer, server, owner });
+        }
+        const response = options.fetch(request, peer);
+        if (!(response instanceof Promise)) return response;
+        return response.catch((thrown) => failed(request, thrown, options));
+      } catch (thrown) {
+        return failed(request, thrown, options);
+      }
+    },
+  });
+}
+
+/** Undefined when the connection is a WebSocket now. */
+function upgrade<T>(
+  request: Request,
+  { peer, server, owner }: { peer: HttpPeer; server: Server<T>; owner: BunWebSocketOwner<T> },
+): Response | undefined {
+  const { headers } = request;
+  const refusal = refuseUpgrade(request.method, headers);
+  if (refusal !== undefined) return refusal;
+  const decision = owner.handlers.upgrade({ ...peer, url: new URL(request.url), headers });
+  if (!decision.accept) return decision.response;
+  const data = new BunWebSocketConnection<T>(owner, decision.data, peer);
+  // Left to itself Bun agrees to the first protocol that the peer offers.
+  const protocol = agreedProtocol(headers, decision.protocol) ?? "";
+  const upgraded = headers.has("sec-websocket-protocol")
+    ? server.upgrade(request, { data, headers: { "Sec-WebSocket-Protocol": protocol } })
+    : server.upgrade(request, { data });
+  return upgraded ? undefined : new Response("bad WebSocket request\n", { status: 400 });
+}
+
+function failed<T>(request: Request, error: unknown, options: HttpListenOptions<T>): Response {
+  const cause = asError(error);
+  // The peer left or sent too much: its doing, and not worth a line for each.
+  if (!request.signal.aborted && cause.message !== BODY_TOO_BIG) options.error(cause);
+  return internalError();
+}

@@ -1,0 +1,314 @@
+import { plainAddress } from "../../base/address.ts";
+import { OutboundBuffer } from "../../base/outbound_buffer.ts";
+import { BindError } from "../../ports/bind_error.ts";
+import type {
+  TcpCloseReason,
+  TcpConnection,
+  TcpHandlers,
+  TcpLimits,
+  TcpListener,
+  TcpPort,
+} from "../../ports/tcp.ts";
+
+/** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** What an adapter does when a handler throws: that connection is destroyed, and this is told. */
+export interface TcpFailureHook {
+  handlerFailed?(error: unknown): void;
+}
+
+/** TCP through `Bun.listen` and `Bun.connect`: half the memory of `node:net` per idle connection. */
+export function bunTcp(hook: TcpFailureHook = {}): TcpPort {
+  const handlerFailed = hook.handlerFailed?.bind(hook) ?? logFailure;
+  return {
+    async listen<T>(
+      options: { host: string; port: number; limits: TcpLimits; handlers: TcpHandlers<T> },
+    ): Promise<TcpListener> {
+      return listen(new Endpoint(options.limits, options.handlers, handlerFailed), options);
+    },
+    connect<T>(
+      options: {
+        host: string;
+        port: number;
+        timeoutMs: number;
+        limits: TcpLimits;
+        handlers: TcpHandlers<T>;
+      },
+    ): Promise<TcpConnection<T>> {
+      return connect(new Endpoint(options.limits, options.handlers, handlerFailed), options);
+    },
+  };
+}
+
+function logFailure(error: unknown): void {
+  console.error("A TCP handler failed; its connection was closed:", error);
+}
+
+function listen<T>(
+  endpoint: Endpoint<T>,
+  { host, port }: { host: string; port: number },
+): TcpListener {
+  let listener: Bun.TCPSocketListener<BunConnection<T>>;
+  try {
+    listener = Bun.listen<BunConnection<T>>({
+      hostname: host,
+      port,
+      allowHalfOpen: true,
+      socket: {
+        ...endpoint.socketHandlers(),
+        open(socket) {
+          const connection = new BunConnection(endpoint);
+          socket.data = connection;
+          connection.opened(socket);
+        },
+      },
+    });
+  } catch (error) {
+    throw new BindError({ protocol: "tcp", host, port, code: bindCode(error) }, error);
+  }
+  return {
+    host,
+    port: listener.port,
+    async close() {
+      listener.stop(false);
+    },
+  };
+}
+
+function bindCode(error: unknown): string {
+  // Bun gives no code when the name of the host cannot be resolved.
+  return errorCode(error) ?? "ENOTFOUND";
+}
+
+function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+function connect<T>(
+  endpoint: Endpoint<T>,
+  { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
+): Promise<TcpConnection<T>> {
+  return new Promise((resolve, reject) => {
+    let waiting = true;
+    const fail = (error: unknown) => {
+      waiting = false;
+      clearTimeout(timer);
+      reject(error);
+    };
+    const timer = setTimeout(() => {
+      const message = `Cannot connect to ${host} port ${port}: no answer within ${timeoutMs} ms`;
+      fail(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
+    }, timeoutMs);
+    const connection = new BunConnection(endpoint);
+    Bun.connect<BunConnection<T>>({
+      hostname: host,
+      port,
+      allowHalfOpen: true,
+      data: connection,
+      socket: {
+        ...endpoint.socketHandlers(),
+        open(socket) {
+          // Bun cannot take back an attempt: one that succeeds after its time is up ends here.
+          if (!waiting) return socket.terminate();
+          waiting = false;
+          clearTimeout(timer);
+          const failure = connection.opened(socket);
+          if (failure === null) resolve(connection);
+          else reject(failure.error);
+        },
+        // Without it Bun prints the failure besides rejecting.
+        connectError() {},
+      },
+    }).catch(fail);
+  });
+}
+
+/** What all connections of one listener (or one attempt) share. */
+class Endpoint<T> {
+  readonly limits: TcpLimits;
+  readonly handlers: TcpHandlers<T>;
+  readonly handlerFailed: (error: unknown) => void;
+
+  constructor(
+    limits: TcpLimits,
+    handlers: TcpHandlers<T>,
+    handlerFailed: (error: unknown) => void,
+  ) {
+    this.limits = limits;
+    this.handlers = handlers;
+    this.handlerFailed = handlerFailed;
+  }
+
+  socketHandlers(): Bun.SocketHandler<BunConnection<T>> {
+    return {
+      binaryType: "uint8array",
+      data: (socket, bytes) => socket.data.received(bytes),
+      drain: (socket) => socket.data.writable(),
+      end: (socket) => socket.data.peerEnded(),
+      close: (socket, error) => socket.data.closed(error),
+      error: (_socket, error) => this.handlerFailed(error),
+    };
+  }
+}
+
+class BunConnection<T> implements TcpConnection<T> {
+  data!: T;
+  // Kept here because Bun forgets them when the connection closes.
+  remoteHost = "";
+  remotePort = 0;
+  readonly #endpoint: Endpoint<T>;
+  /** Null before the open and after the close. */
+  #socket: Bun.Socket<BunConnection<T>> | null = null;
+  /** Null while nothing waits, which is nearly always. */
+  #waiting: OutboundBuffer | null = null;
+  /** Set by what first led to the close; a slow consumer is always named. */
+  #reason: TcpCloseReason | null = null;
+  #lingerTimer: ReturnType<typeof setTimeout> | null = null;
+  #paused = false;
+  #endCalled = false;
+  #peerEnded = false;
+
+  constructor(endpoint: Endpoint<T>) {
+    this.#endpoint = endpoint;
+  }
+
+  get bufferedBytes(): number {
+    return this.#waiting === null ? 0 : this.#waiting.length;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#socket === null || this.#endCalled) return false;
+    if (this.#waiting !== null) return this.#keep(this.#waiting, bytes);
+    const taken = this.#socket.write(bytes);
+    if (taken === bytes.length) return true;
+    // Bun answers -1 when the connection has just failed; its close event follows.
+    if (taken < 0) return false;
+    this.#waiting = new OutboundBuffer(this.#endpoint.limits.outboundBytesMax);
+    return this.#keep(this.#waiting, taken === 0 ? bytes : bytes.subarray(taken));
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (!this.#endCalled) this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (!this.#endCalled) this.#socket?.resume();
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    if (socket === null || this.#endCalled) return;
+    this.#endCalled = true;
+    this.#reason ??= "local";
+    // The peer's FIN shows only to one who reads; what comes while paused is dropped from here on.
+    if (this.#paused) socket.resume();
+    this.#lingerTimer = setTimeout(() => socket.terminate(), this.#endpoint.limits.lingerMs);
+    if (this.#waiting === null) this.#sendFin(socket);
+  }
+
+  destroy(): void {
+    this.#reason ??= "local";
+    this.#socket?.end();
+  }
+
+  /** Takes the socket and tells the owner. Answers why not, when it did not open. */
+  opened(socket: Bun.Socket<BunConnection<T>>): { error: unknown } | null {
+    const host: string | undefined = socket.remoteAddress;
+    if (host === undefined) {
+      // Reset by the peer before we came to it: there is no address and nothing to open.
+      socket.terminate();
+      return { error: Object.assign(new Error("Connection reset"), { code: "ECONNRESET" }) };
+    }
+    this.#socket = socket;
+    this.remoteHost = plainAddress(host);
+    this.remotePort = socket.remotePort;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    try {
+      this.#endpoint.handlers.open(this);
+      return null;
+    } catch (error) {
+      // It never opened for its owner, so no close is reported.
+      this.#socket = null;
+      socket.end();
+      this.#endpoint.handlerFailed(error);
+      return { error };
+    }
+  }
+
+  received(bytes: Uint8Array): void {
+    if (this.#socket === null || (this.#paused && this.#endCalled)) return;
+    try {
+      this.#endpoint.handlers.data(this, bytes);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Bun also calls it when nothing waits. */
+  writable(): void {
+    const waiting = this.#waiting;
+    if (this.#socket === null || waiting === null) return;
+    const taken = this.#socket.write(waiting.peek());
+    if (taken > 0) waiting.drop(taken);
+    if (waiting.length > 0) return;
+    this.#waiting = null;
+    if (this.#endCalled) return this.#sendFin(this.#socket);
+    try {
+      this.#endpoint.handlers.drain(this);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  peerEnded(): void {
+    this.#peerEnded = true;
+    this.#reason ??= "remote";
+    // After our own end() only the close is of interest.
+    if (this.#socket === null || this.#endCalled) return;
+    try {
+      this.#endpoint.handlers.end(this);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#socket === null) return;
+    this.#socket = null;
+    this.#waiting = null;
+    if (this.#lingerTimer !== null) clearTimeout(this.#lingerTimer);
+    const reason = this.#reason ?? (error === undefined ? "remote" : "error");
+    // Bun closes within `end()` and `terminate()`: the owner hears of it when its own turn is over.
+    queueMicrotask(() => {
+      try {
+        this.#endpoint.handlers.close(this, reason);
+      } catch (error) {
+        this.#endpoint.handlerFailed(error);
+      }
+    });
+  }
+
+  #keep(waiting: OutboundBuffer, bytes: Uint8Array): false {
+    if (!waiting.push(bytes)) {
+      this.#reason = "slow_consumer";
+      // A reset, so that the kernel frees at once what it holds for this peer.
+      this.#socket?.terminate();
+    }
+    return false;
+  }
+
+  #sendFin(socket: Bun.Socket<BunConnection<T>>): void {
+    if (this.#peerEnded) socket.end();
+    else socket.shutdown();
+  }
+
+  #failed(error: unknown): void {
+    this.#endpoint.handlerFailed(error);
+    this.destroy();
+  }
+}

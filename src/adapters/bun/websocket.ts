@@ -1,0 +1,192 @@
+import {
+  type HttpPeer,
+  webSocketCloseByAdapter,
+  type WebSocketConnection,
+  type WebSocketHandlers,
+  type WebSocketLimits,
+} from "../../ports/http.ts";
+import { asError, sendableClose } from "../http_rules.ts";
+import { InboundMeter } from "../inbound_meter.ts";
+
+/** What all connections of one server share. */
+export interface BunWebSocketOwner<T> {
+  readonly limits: WebSocketLimits;
+  readonly handlers: WebSocketHandlers<T>;
+  error(error: Error): void;
+}
+
+type Socket<T> = Bun.ServerWebSocket<BunWebSocketConnection<T>>;
+
+/**
+ * One WebSocket of `Bun.serve`; it is the socket's `data`. Bun reports a close inside the call that
+ * causes it, so ours is reported from a microtask.
+ */
+export class BunWebSocketConnection<T> extends InboundMeter implements WebSocketConnection<T> {
+  data: T;
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  readonly #owner: BunWebSocketOwner<T>;
+  /** Undefined before the handshake is over and after the close was reported. */
+  #socket: Socket<T> | undefined;
+  /** Whether a `drain` is owed. */
+  #waiting = false;
+  /** Whether the owner closed it or it broke a limit: only `close` is reported from then on. */
+  #closing = false;
+
+  constructor(owner: BunWebSocketOwner<T>, data: T, peer: HttpPeer) {
+    super(owner.limits, performance.now());
+    this.#owner = owner;
+    this.data = data;
+    this.remoteHost = peer.remoteHost;
+    this.remotePort = peer.remotePort;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
+  }
+
+  send(message: string | Uint8Array): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || this.#closing) return false;
+    const sent = typeof message === "string"
+      ? socket.sendText(message)
+      : socket.sendBinary(message as Uint8Array<ArrayBuffer>);
+    // Bytes of the message, −1 when bytes are waiting now, 0 when the message was dropped.
+    if (sent > 0 || (sent === 0 && message.length === 0)) return true;
+    // Without a `backpressureLimit` Bun drops only when the socket is gone.
+    if (sent === 0) this.terminate();
+    else this.#checkBacklog(socket);
+    return false;
+  }
+
+  ping(bytes?: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket === undefined || this.#closing) return;
+    if (socket.ping(bytes as Uint8Array<ArrayBuffer>) < 0) this.#checkBacklog(socket);
+  }
+
+  close(code: number, reason: string): void {
+    const close = sendableClose(code, reason);
+    const socket = this.#startClosing(close);
+    // Bun sends what waits and then this; 4 seconds later it cuts a peer that is still there.
+    socket?.close(close.code, close.reason);
+  }
+
+  terminate(): void {
+    const socket = this.#startClosing({ code: 1006, reason: "" });
+    socket?.terminate();
+  }
+
+  opened(socket: Socket<T>): void {
+    socket.binaryType = "uint8array";
+    this.#socket = socket;
+    try {
+      this.#owner.handlers.open(this);
+    } catch (error) {
+      // Here alone Bun would cut the connection off before its `error` handler has a word.
+      this.failed(error);
+    }
+  }
+
+  received(message: string | Uint8Array): void {
+    const bytes = typeof message === "string" ? Buffer.byteLength(message) : message.byteLength;
+    if (this.#count(bytes)) this.#owner.handlers.message(this, message);
+  }
+
+  /** Bun has put the pong into the buffer already: a peer that does not read must not fill it. */
+  pinged(bytes: Uint8Array): void {
+    if (this.#count(bytes.byteLength) && this.#socket) this.#checkBacklog(this.#socket, false);
+  }
+
+  ponged(bytes: Uint8Array): void {
+    if (this.#count(bytes.byteLength)) this.#owner.handlers.pong(this);
+  }
+
+  drained(): void {
+    if (!this.#waiting || this.#closing || this.bufferedBytes > 0) return;
+    this.#waiting = false;
+    this.#owner.handlers.drain(this);
+  }
+
+  /** The socket is gone, by whatever end. */
+  closed(code: number, reason: string): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#report(peerClose(code, reason));
+  }
+
+  failed(error: unknown): void {
+    this.#owner.error(asError(error));
+    const { code, reason } = webSocketCloseByAdapter.ownerFailed;
+    this.close(code, reason);
+  }
+
+  #count(bytes: number): boolean {
+    if (this.#closing) return false;
+    if (this.admit(this.#owner.limits, performance.now(), bytes)) return true;
+    const { code, reason } = webSocketCloseByAdapter.flood;
+    this.close(code, reason);
+    return false;
+  }
+
+  #checkBacklog(socket: Socket<T>, ownerWaits = true): void {
+    if (socket.getBufferedAmount() <= this.#owner.limits.outboundBytesMax) {
+      this.#waiting ||= ownerWaits;
+      return;
+    }
+    const { code, reason } = webSocketCloseByAdapter.slowConsumer;
+    this.close(code, reason);
+  }
+
+  #startClosing(close: { code: number; reason: string }): Socket<T> | undefined {
+    if (this.#closing) return undefined;
+    this.#closing = true;
+    queueMicrotask(() => this.#report(close));
+    return this.#socket;
+  }
+
+  #report({ code, reason }: { code: number; reason: string }): void {
+    this.#socket = undefined;
+    try {
+      this.#owner.handlers.close(this, code, reason);
+    } catch (error) {
+      this.#owner.error(asError(error));
+    }
+  }
+}
+
+/** The handlers that `Bun.serve` wants; each passes on to the connection in `data`. */
+export function bunWebSocketHandler<T>(
+  messageBytesMax: number,
+): Bun.WebSocketHandler<BunWebSocketConnection<T>> {
+  return {
+    maxPayloadLength: messageBytesMax,
+    // No limit: Bun drops what is over it. The connection itself looks at what waits.
+    backpressureLimit: 0,
+    // Heartbeats are the owner's.
+    idleTimeout: 0,
+    sendPings: false,
+    perMessageDeflate: false,
+    open: (socket) => socket.data.opened(socket),
+    message: (socket, message) => socket.data.received(message),
+    ping: (socket, bytes) => socket.data.pinged(bytes),
+    pong: (socket, bytes) => socket.data.ponged(bytes),
+    drain: (socket) => socket.data.drained(),
+    close: (socket, code, reason) => socket.data.closed(code, reason),
+    error: (error, socket) => socket.data.failed(error),
+  };
+}
+
+/** Bun reports what it refused as 1006 with one of its own sentences as the reason; a peer cannot
+ * send 1006. */
+function peerClose(code: number, reason: string): { code: number; reason: string } {
+  if (code !== 1006 || !reason.startsWith("Received ")) return { code, reason };
+  switch (reason) {
+    case "Received too big message":
+      return webSocketCloseByAdapter.tooBig;
+    case "Received invalid UTF-8":
+      return webSocketCloseByAdapter.invalidText;
+    default:
+      return webSocketCloseByAdapter.protocolError;
+  }
+}

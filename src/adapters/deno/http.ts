@@ -1,0 +1,130 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { plainAddress } from "../../base/address.ts";
+import { BindError } from "../../ports/bind_error.ts";
+import type { HttpListenOptions, HttpPeer, HttpServerPort } from "../../ports/http.ts";
+import {
+  asError,
+  asksForWebSocket,
+  codeOf,
+  httpIdleSecondsMax,
+  internalError,
+  refuseRequest,
+  refuseUpgrade,
+} from "../http_rules.ts";
+import { headersOf, HttpExchange, urlOf, writeRawResponse } from "./http_exchange.ts";
+import { DenoWebSockets } from "./websocket.ts";
+
+/** How long a whole request may take to come in, in idle times: a body at 16 KB/s of the size that
+ * is usual here fits, a peer that drips does not stay. */
+const REQUEST_IDLE_TIMES_MAX = 2;
+
+/**
+ * HTTP server on `node:http`, WebSockets by `ws`: Deno's own have no ping, and no close frame for a
+ * message that is too big. A connection that is no WebSocket is cut after `idleSecondsMax` without
+ * a byte.
+ */
+export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServerPort {
+  return {
+    async listen(options) {
+      const idleMsMax = idleSecondsMax * 1000;
+      const server = createServer({
+        headersTimeout: idleMsMax,
+        requestTimeout: idleMsMax * REQUEST_IDLE_TIMES_MAX,
+        keepAliveTimeout: idleMsMax,
+        connectionsCheckingInterval: Math.min(1000, idleMsMax),
+      });
+      const webSockets = options.webSocket && new DenoWebSockets(options.webSocket, options.error);
+      const sockets = trackSockets(server, idleMsMax);
+      server.on("request", (incoming, outgoing) => {
+        const exchange = new HttpExchange(incoming, outgoing, options.bodyBytesMax);
+        void exchange.answer((request) => options.fetch(request, peerOf(incoming)), options.error);
+      });
+      server.on("connect", (_incoming, socket: Socket) => {
+        void writeRawResponse(socket, refuseRequest("CONNECT", "") ?? internalError());
+      });
+      server.on("upgrade", (incoming, socket: Socket, head: Uint8Array) => {
+        void upgrade(incoming, { socket, head, options, webSockets });
+      });
+      await listen(server, options.host, options.port);
+      return {
+        host: options.host,
+        port: (server.address() as AddressInfo).port,
+        async close() {
+          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          await webSockets?.close();
+          for (const socket of sockets) socket.destroy();
+          await closed;
+        },
+      };
+    },
+  };
+}
+
+/** Answers what asked for an upgrade: a WebSocket, a refusal, or, for any other kind of upgrade, a
+ * response as if it had not asked. */
+async function upgrade<T>(
+  incoming: IncomingMessage,
+  { socket, head, options, webSockets }: {
+    socket: Socket;
+    head: Uint8Array;
+    options: HttpListenOptions<T>;
+    webSockets: DenoWebSockets<T> | undefined;
+  },
+): Promise<void> {
+  socket.on("error", () => socket.destroy());
+  const method = incoming.method ?? "";
+  const url = urlOf(incoming);
+  const headers = headersOf(incoming);
+  let response = refuseRequest(method, url);
+  try {
+    if (response === undefined && webSockets !== undefined && asksForWebSocket(headers)) {
+      response = refuseUpgrade(method, headers);
+      const peer = peerOf(incoming);
+      response ??= webSockets.upgrade({ ...peer, url: new URL(url), headers }, {
+        incoming,
+        socket,
+        head,
+      });
+      if (response === undefined) return;
+    }
+    response ??= await options.fetch(new Request(url, { method, headers }), peerOf(incoming));
+  } catch (error) {
+    options.error(asError(error));
+    response = internalError();
+  }
+  await writeRawResponse(socket, response);
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      // Deno shows "no such address of this machine" so; the arguments themselves are sound.
+      const code = codeOf(error) === "EINVAL" ? "EADDRNOTAVAIL" : codeOf(error);
+      reject(new BindError({ protocol: "http", host, port, code }, error));
+    };
+    server.once("error", fail);
+    server.listen(port, host, () => {
+      server.off("error", fail);
+      resolve();
+    });
+  });
+}
+
+/** All connections of a server, each cut when it is idle for too long. */
+function trackSockets(server: Server, idleMsMax: number): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    socket.setTimeout(idleMsMax, () => socket.destroy());
+  });
+  return sockets;
+}
+
+function peerOf({ socket }: IncomingMessage): HttpPeer {
+  return {
+    remoteHost: plainAddress(socket.remoteAddress ?? ""),
+    remotePort: socket.remotePort ?? 0,
+  };
+}

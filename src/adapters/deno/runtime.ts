@@ -1,0 +1,40 @@
+import type { Runtime } from "../../ports/runtime.ts";
+import type { WorkerEntry } from "../../ports/workers.ts";
+import { systemClock } from "../node/clock.ts";
+import { nodeFiles } from "../node/files.ts";
+import { pinoLog } from "../node/log.ts";
+import { nodeProcess } from "../node/process.ts";
+import { nodeRandom } from "../node/random.ts";
+import { webWorkers } from "../node/workers.ts";
+import { denoHttp } from "./http.ts";
+import { denoNotify } from "./notify.ts";
+import { denoSqlite } from "./sqlite.ts";
+import { denoTcp } from "./tcp.ts";
+import { denoUdp } from "./udp.ts";
+import { denoWebSocketClient } from "./websocket_client.ts";
+
+/**
+ * The world as Deno gives it. `selfCommand` is what starts this program again, `workerUrls` where
+ * the modules of its threads are; only the entry file can know both.
+ */
+export function denoRuntime(options: {
+  selfCommand: readonly string[];
+  workerUrls: Record<WorkerEntry, URL | string>;
+}): Runtime {
+  return {
+    name: "deno",
+    version: Deno.version.deno,
+    tcp: denoTcp(),
+    udp: denoUdp(),
+    http: denoHttp(),
+    webSocketClient: denoWebSocketClient(),
+    sqlite: denoSqlite(),
+    workers: webWorkers({ urls: options.workerUrls }),
+    files: nodeFiles(),
+    process: nodeProcess({ selfCommand: options.selfCommand }),
+    clock: systemClock(),
+    random: nodeRandom(),
+    log: pinoLog(),
+    notifyServiceManager: denoNotify(),
+  };
+}

@@ -1,0 +1,16 @@
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { denoRuntime } from "./adapters/deno/runtime.ts";
+import { runCli } from "./app/cli.ts";
+
+const here = import.meta.url;
+
+const runtime = denoRuntime({
+  selfCommand: [Deno.execPath(), "run", "-A", fileURLToPath(here)],
+  workerUrls: {
+    lua_worker: new URL("./lua_worker.deno.ts", here),
+    store_worker: new URL("./store_worker.deno.ts", here),
+  },
+});
+
+process.exit(await runCli(runtime));

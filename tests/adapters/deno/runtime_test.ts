@@ -1,0 +1,13 @@
+import { denoRuntime } from "../../../src/adapters/deno/runtime.ts";
+import { runtimeCommand } from "../helper_program.ts";
+import { runtimeConformance } from "../runtime_conformance.ts";
+
+const worker = new URL("../test_worker.ts", import.meta.url);
+
+runtimeConformance(
+  "deno",
+  denoRuntime({
+    selfCommand: runtimeCommand("./helper_main.ts"),
+    workerUrls: { lua_worker: worker, store_worker: worker },
+  }),
+);
