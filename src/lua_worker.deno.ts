@@ -1,0 +1,5 @@
+import { denoAssets } from "./adapters/deno/assets.ts";
+import { workerScope } from "./adapters/node/workers.ts";
+import { runLuaWorker } from "./game/lua/script_worker.ts";
+
+runLuaWorker(workerScope(), denoAssets);
