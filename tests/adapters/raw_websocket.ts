@@ -135,7 +135,9 @@ export class RawConnection {
       const bytes = await this.read(size === 126 ? 2 : 8);
       size = Number(`0x${Buffer.from(bytes).toString("hex")}`);
     }
+    const mask = second > 127 ? await this.read(4) : undefined;
     const payload = new Uint8Array(await this.read(size));
+    if (mask !== undefined) { for (let i = 0; i < size; i++) payload[i]! ^= mask[i & 3]!; }
     return { opcode: first & 15, fin: first > 127, masked: second > 127, payload };
   }
 

@@ -63,7 +63,9 @@ export function tcpCloseConformance(under: TcpUnderTest): void {
     it("end() sends all that waits before the end", async () => {
       await withPair(under.port(), { client: endBack }, async ({ server, client, settle }) => {
         client.connection.pause();
-        const written = await fill(server.connection, settle);
+        let written = await fill(server.connection, settle);
+        server.connection.write(pattern(300_000, written));
+        written += 300_000;
         server.connection.end();
         server.connection.end();
         assert.equal(server.connection.write(pattern(10)), false);
@@ -76,6 +78,23 @@ export function tcpCloseConformance(under: TcpUnderTest): void {
         assert.ok(!server.events.includes("end"));
         assert.deepEqual(server.closes, ["local"]);
         assert.deepEqual(client.closes, ["remote"]);
+      });
+    });
+
+    it("end() while bytes wait for a peer that has ended reports no end, only the close", async () => {
+      await withPair(under.port(), {}, async ({ server, client, settle }) => {
+        client.connection.pause();
+        const written = await fill(server.connection, settle);
+        server.connection.end();
+        client.connection.end();
+        client.connection.pause();
+        await settle();
+        client.connection.resume();
+        await until(() => server.closes.length + client.closes.length === 2, "both sides close");
+        assert.ok(client.bytes <= written);
+        assert.ok(!server.events.includes("end"));
+        assert.deepEqual(server.closes, ["local"]);
+        assert.deepEqual(client.closes, ["local"]);
       });
     });
 
@@ -202,6 +221,17 @@ export function tcpCloseConformance(under: TcpUnderTest): void {
         assert.deepEqual(server.closes, ["slow_consumer"]);
         assert.deepEqual(client.closes, ["error"]);
         assert.equal(server.connection.bufferedBytes, 0);
+      });
+    });
+
+    it("write() of more than there is room for beside what waits is refused the same way", async () => {
+      const serverLimits = { outboundBytesMax: 1 << 20 };
+      await withPair(under.port(), { serverLimits }, async ({ server, client, settle }) => {
+        client.connection.pause();
+        await fill(server.connection, settle);
+        assert.equal(server.connection.write(new Uint8Array((1 << 20) + 1)), false);
+        await until(() => server.closes.length > 0, "the server closes");
+        assert.deepEqual(server.closes, ["slow_consumer"]);
       });
     });
 

@@ -63,6 +63,8 @@ export function tcpStreamConformance(under: TcpUnderTest): void {
         assert.equal(server.connection.bufferedBytes, 0);
         await until(() => client.bytes === written, "all bytes have arrived");
         assert.equal(firstFault(client.chunks), -1);
+        assert.equal(server.connection.write(pattern(10, written)), true);
+        await until(() => client.bytes === written + 10, "the last bytes have arrived");
         await settle();
         assert.deepEqual(server.events, ["drain"]);
       });

@@ -23,10 +23,10 @@ async function withDirectories(
   );
 }
 
-/** Processes whose working directory is, or was, below `directory`. */
+/** Processes whose working directory is, or was, `directory` or one below it. */
 function programsIn(directory: string): string[] {
   const list = Bun.spawnSync(["sh", "-c", "ls -l /proc/[0-9]*/cwd 2>/dev/null"]).stdout;
-  return list.toString().split("\n").filter((line) => line.includes(`${directory}/`));
+  return list.toString().split("\n").filter((line) => line.includes(`> ${directory}`));
 }
 
 interface Report {
@@ -158,7 +158,11 @@ describe("check --live of the binary", () => {
       for (const { stdout, stderr } of [plain, file, wrong]) {
         assert.equal((stdout + stderr).includes(token), false, "the token is shown");
       }
+      // `stop` sends `__STOP__`, which this server forbids; its directory goes only after it.
       process.kill(server.pid, "SIGTERM");
+      const end = Date.now() + 30_000;
+      while (programsIn(directory).length > 0 && Date.now() < end) await Bun.sleep(10);
+      assert.deepEqual(programsIn(directory), []);
     });
   });
 });

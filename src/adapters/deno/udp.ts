@@ -64,7 +64,6 @@ class DenoUdpSocket implements UdpSocket {
   readonly #socket: Socket;
   readonly #handlers: UdpHandlers;
   readonly #handlerFailed: (error: unknown) => void;
-  readonly #dualStack: boolean;
   #sendsWaiting = 0;
   #closed = false;
 
@@ -76,7 +75,6 @@ class DenoUdpSocket implements UdpSocket {
     this.#socket = socket;
     this.#handlers = options.handlers;
     this.#handlerFailed = handlerFailed;
-    this.#dualStack = options.host.includes(":");
     this.host = options.host;
     this.port = socket.address().port;
     socket.on("message", (bytes, peer) => this.#received(bytes, peer.address, peer.port));
@@ -87,10 +85,9 @@ class DenoUdpSocket implements UdpSocket {
     if (this.#closed || this.#sendsWaiting >= SENDS_WAITING_MAX) return false;
     // Port 0 comes from forged datagrams and cannot be answered.
     if (port === 0) return false;
-    const address = this.#dualStack && isIP(host) === 4 ? `::ffff:${host}` : host;
     try {
-      // It leaves after this call, hence the copy.
-      this.#socket.send(bytes.slice(), port, address, this.#sent);
+      // It may leave after this call, hence the copy. IPv4 from a dual-stack socket is Deno's to map.
+      this.#socket.send(bytes.slice(), port, host, this.#sent);
       this.#sendsWaiting += 1;
       return true;
     } catch (error) {

@@ -159,8 +159,10 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
     webSocket.on(
       "ping",
       guarded((data) => {
-        // `ws` has queued the pong already: a peer that does not read must not fill the memory.
-        if (this.#count(data.length)) this.#checkBacklog(false);
+        if (!this.#count(data.length)) return;
+        webSocket.pong(data);
+        // A peer that does not read must not fill the memory with pongs.
+        this.#checkBacklog(false);
       }),
     );
     webSocket.on(
