@@ -8,14 +8,22 @@ import type { Invocation } from "./invocation.ts";
  * they are called, so that `version` stays fast. Never rejects.
  */
 export async function runCli(runtime: Runtime): Promise<number> {
+  runtime.process.onUncaught((error) => {
+    report(runtime, error);
+    runtime.process.exit(3);
+  });
   try {
     return await run(runtime);
   } catch (error) {
-    runtime.process.writeStderr(`${failureLine(error)}\n`);
-    if (runtime.process.env.FREEKILL_GW_DEBUG === "1" && error instanceof Error) {
-      runtime.process.writeStderr(`${error.stack ?? "no stack"}\n`);
-    }
+    report(runtime, error);
     return 3;
+  }
+}
+
+function report({ process }: Runtime, error: unknown): void {
+  process.writeStderr(`${failureLine(error)}\n`);
+  if (process.env.FREEKILL_GW_DEBUG === "1" && error instanceof Error) {
+    process.writeStderr(`${error.stack ?? "no stack"}\n`);
   }
 }
 

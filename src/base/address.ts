@@ -13,10 +13,11 @@ export function showAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Where to reach a server that listens on `host`: a wildcard is reached over loopback. */
+/** Where to reach a server that listens on `host`: one that listens on all, over loopback. */
 export function reachableAddress(host: string): string {
-  if (host === "0.0.0.0" || host === "") return "127.0.0.1";
-  return host === "::" ? "::1" : host;
+  const plain = plainAddress(host);
+  if (plain === "0.0.0.0" || plain === "") return "127.0.0.1";
+  return /^[0:]+$/.test(plain) && plain.includes(":") ? "::1" : plain;
 }
 
 /** A block of addresses: one address, or `10.0.0.0/8`, `2001:db8::/32`. */

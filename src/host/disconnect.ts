@@ -13,6 +13,7 @@ export const hostDisconnects = {
   slow_consumer: { text: "the peer does not read its replies", retry: true },
   idle: { text: "nothing came for too long", retry: true },
   server_full: { text: "no more connections are taken", retry: true },
+  internal_error: { text: "a fault of this server", retry: true },
   stopping: { text: "the server stops", retry: true },
   lost: { text: "the connection broke off or was closed by the peer", retry: true },
 } as const;

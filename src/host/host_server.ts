@@ -10,7 +10,7 @@ import { HostDatagrams } from "./host_datagrams.ts";
 import type { HostMetrics } from "./host_metrics.ts";
 import { HostSession } from "./host_session.ts";
 import type { ScriptBridge } from "./script_bridge.ts";
-import type { SessionEffect, SessionShared } from "./session_events.ts";
+import type { SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
 import type { HostStore } from "./store.ts";
 import { TaskRunner } from "./task_runner.ts";
 import { WakeTimer } from "./wake_timer.ts";
@@ -49,6 +49,10 @@ export interface HostServerOptions {
 
 type Connection = TcpConnection<HostSession>;
 
+const peerEnd = { kind: "peer_end" } as const;
+const writable = { kind: "writable" } as const;
+const blocked = { kind: "blocked" } as const;
+
 /** The shell of the host protocol: owns its sockets and timers, decides nothing. */
 export class HostServer {
   readonly #options: HostServerOptions;
@@ -69,9 +73,10 @@ export class HostServer {
     this.#shared = { commands, metrics, mode, idleMsMax };
     this.#datagrams = new HostDatagrams({ commands, metrics });
     this.#tasks = new TaskRunner(options);
-    this.#wakes = new WakeTimer(options.clock, (connection, now) => {
-      this.#perform(connection, connection.data.handle({ kind: "wake" }, now));
-    });
+    this.#wakes = new WakeTimer(
+      options.clock,
+      (connection) => this.#handle(connection, { kind: "wake" }),
+    );
   }
 
   /** The longest that a tick of the last ten seconds came late, in milliseconds. */
@@ -110,11 +115,17 @@ export class HostServer {
     for (const cancel of this.#cancel.splice(0)) cancel();
     this.#wakes.stop();
     const closed = this.#listener?.close();
-    for (const connection of this.#connections) connection.end();
+    this.#endAll("stopping");
     for (const socket of this.#sockets.splice(0)) socket.close();
     await closed;
     await this.#allClosed();
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  #endAll(reason: HostDisconnect): void {
+    if (this.#connections.size === 0) return;
+    this.#options.logger.info({ reason, count: this.#connections.size }, "host connections closed");
+    for (const connection of this.#connections) connection.end();
   }
 
   #allClosed(): Promise<void> {
@@ -137,18 +148,9 @@ export class HostServer {
       limits: { outboundBytesMax, lingerMs },
       handlers: {
         open: (connection) => this.#open(connection),
-        data: (connection, bytes) => {
-          this.#perform(
-            connection,
-            connection.data.handle({ kind: "data", bytes }, this.#now()),
-          );
-        },
-        end: (connection) => {
-          this.#perform(connection, connection.data.handle({ kind: "peer_end" }, this.#now()));
-        },
-        drain: (connection) => {
-          this.#perform(connection, connection.data.handle({ kind: "writable" }, this.#now()));
-        },
+        data: (connection, bytes) => this.#handle(connection, { kind: "data", bytes }),
+        end: (connection) => this.#handle(connection, peerEnd),
+        drain: (connection) => this.#handle(connection, writable),
         close: (connection, reason) => this.#closed(connection, reason),
       },
     });
@@ -190,17 +192,28 @@ export class HostServer {
     else if (reason === "error") this.#report(connection, "lost");
   }
 
+  /** A fault of ours costs the connection at which it showed, not the server. */
+  #handle(connection: Connection, event: SessionEvent): void {
+    try {
+      this.#perform(connection, connection.data.handle(event, this.#now()));
+    } catch (error) {
+      this.#options.metrics.error_count++;
+      this.#options.logger.error({ error: String(error), event: event.kind }, "session failed");
+      this.#drop(connection, "internal_error");
+    }
+  }
+
   #perform(connection: Connection, effects: readonly SessionEffect[]): void {
     let more = effects;
     while (more.length > 0) {
       const wrote = this.#performOnce(connection, more);
       if (wrote === undefined) return;
       if (!wrote) {
-        this.#performOnce(connection, connection.data.handle({ kind: "blocked" }, this.#now()));
+        this.#performOnce(connection, connection.data.handle(blocked, this.#now()));
         return;
       }
       if (!connection.data.inputWaits) return;
-      more = connection.data.handle({ kind: "writable" }, this.#now());
+      more = connection.data.handle(writable, this.#now());
     }
   }
 
@@ -214,12 +227,10 @@ export class HostServer {
           break;
         case "task": {
           const { slot } = effect;
-          this.#tasks.run(effect.task, (text) => {
-            this.#perform(
-              connection,
-              connection.data.handle({ kind: "replied", slot, text }, this.#now()),
-            );
-          });
+          this.#tasks.run(
+            effect.task,
+            (text) => this.#handle(connection, { kind: "replied", slot, text }),
+          );
           break;
         }
         case "wake":
@@ -313,16 +324,9 @@ export class HostServer {
       last = now;
       if (now - sweptAt >= sweepMs) {
         sweptAt = now;
-        this.#sweep(now);
+        for (const connection of this.#connections) this.#handle(connection, { kind: "sweep" });
       }
     }));
-  }
-
-  #sweep(now: number): void {
-    for (const connection of this.#connections) {
-      const effects = connection.data.handle({ kind: "sweep" }, now);
-      if (effects.length > 0) this.#perform(connection, effects);
-    }
   }
 
   #now(): number {

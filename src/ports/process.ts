@@ -48,6 +48,9 @@ export interface ProcessPort {
   writeStderr(text: string): void;
   /** Calls `receive` for each such signal instead of the default; returns how to stop that. */
   onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", receive: () => void): () => void;
+  /** Calls `receive` for an exception or rejection that nobody caught, instead of the runtime's own
+   * report of it with its stack. The program should end then. */
+  onUncaught(receive: (error: unknown) => void): void;
   exit(code: number): never;
   /** Starts a program. Rejects when it cannot be started (ENOENT, EACCES). */
   spawn(command: string, options: SpawnOptions): Promise<ChildProcess>;

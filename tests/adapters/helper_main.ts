@@ -84,6 +84,16 @@ switch (part) {
     say("ready");
     break;
   }
+  case "uncaught":
+    own.onUncaught((error) => {
+      say(`told of ${error}`);
+      own.exit(3);
+    });
+    setTimeout(() => {
+      if (args[0] === "reject") void Promise.reject(new Error("reject"));
+      else throw new Error("throw");
+    });
+    break;
   case "grandchild": {
     const grandchild = spawn("sleep", ["60"], { stdio: ["ignore", "inherit", "ignore"] });
     say(`grandchild ${grandchild.pid}`);

@@ -44,6 +44,36 @@ describe("nodeProcess", () => {
     assert.deepEqual(await helper.ended, { code: null, signal: "SIGTERM" });
   });
 
+  it("a child's kill() works again after a signal that the child took", async () => {
+    let output = "";
+    let heard = (_: string) => {};
+    const child = await port.spawnSelf({
+      args: ["signals"],
+      stdout: (bytes) => heard(output += new TextDecoder().decode(bytes)),
+    });
+    const until = (text: string) =>
+      new Promise<void>((resolve) => {
+        heard = (all) => all.includes(text) && resolve();
+        heard(output);
+      });
+    await until("ready");
+    child.kill("SIGHUP");
+    await until("got SIGHUP");
+    child.kill("SIGTERM");
+    await until("deaf again");
+    child.kill("SIGKILL");
+    assert.deepEqual(await child.exited, { code: null, signal: "SIGKILL" });
+  });
+
+  it("onUncaught() is told of exceptions and rejections instead of a report with a stack", async () => {
+    for (const kind of ["throw", "reject"]) {
+      const outcome = await finished(port, { args: ["uncaught", kind] });
+      assert.deepEqual(outcome.exit, { code: 3, signal: null }, kind);
+      assert.equal(outcome.stdout, `told of Error: ${kind}\n`);
+      assert.equal(outcome.stderr, "");
+    }
+  });
+
   it("kill() tells false for what is not there and refuses groups", async () => {
     const gone = await port.spawnSelf({ args: ["exit", "0"] });
     await gone.exited;

@@ -106,6 +106,7 @@ export function fakeProcess(
       for (const entry of hit) entry.receive();
       return hit.length > 0;
     },
+    onUncaught() {},
     exit(code) {
       throw new FakeExit(code);
     },

@@ -7,6 +7,8 @@ import { isTerminal } from "./terminal.ts";
 const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
+/** A reader of stderr that stands still must not stop a watchdog; a short message fits anyway. */
+const STDERR_WAIT_MS_MAX = 1_000;
 
 /**
  * This process, through the node: modules. `selfCommand` is the program and first arguments that
@@ -33,11 +35,15 @@ export function nodeProcess(options: { selfCommand: readonly string[] }): Proces
     },
     platform: platformName(process.platform),
     writeStdout: (text) => void writeAll(STDOUT, Buffer.from(text)),
-    writeStderr: (text) => void writeAll(STDERR, Buffer.from(text)),
+    writeStderr: (text) => void writeAll(STDERR, Buffer.from(text), STDERR_WAIT_MS_MAX),
     onSignal(signal, receive) {
       const listener = () => receive();
       process.on(signal, listener);
       return () => void process.off(signal, listener);
+    },
+    onUncaught(receive) {
+      process.on("uncaughtException", receive);
+      process.on("unhandledRejection", receive);
     },
     exit: (code) => process.exit(code),
     spawn,
