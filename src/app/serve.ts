@@ -73,7 +73,9 @@ function announce(
     `runtime_host_server_ready host=${settings.host} tcp_port=${tcpPort} udp_port=${udpPort} runtime=${settings.runtime_name}\n`,
   );
   const http = httpPort === undefined ? undefined : showAddress(settings.http_host, httpPort);
-  logger.info({
+  // The greeting has said it all to a person.
+  const level = process.isTerminal.stdout && process.isTerminal.stderr ? "debug" : "info";
+  logger[level]({
     tcp: showAddress(settings.host, tcpPort),
     udp_ports: [tcpPort, udpPort],
     http,

@@ -172,7 +172,7 @@ class Server implements RunningServer {
     const settings = this.#settings;
     if (settings.http_port === 0) return;
     const prometheus = new PrometheusText({
-      host: () => this.#metrics,
+      host: () => this.#currentMetrics(),
       process: () => ({
         residentBytes: this.#runtime.process.usage().residentBytes,
         cpuSeconds: this.#runtime.process.usage().cpuMicros / 1e6,
@@ -186,7 +186,7 @@ class Server implements RunningServer {
       bodyBytesMax: httpBodyBytesMax,
       fetch: httpRoutes({
         notReady: () => this.#notReady(),
-        metrics: () => ({ ...this.#metrics, runtime_name: settings.runtime_name }),
+        metrics: () => ({ ...this.#currentMetrics(), runtime_name: settings.runtime_name }),
         prometheus: async () => ({
           contentType: prometheus.contentType,
           text: await prometheus.text(),
@@ -200,6 +200,11 @@ class Server implements RunningServer {
       },
     });
     this.httpPort = this.#http.port;
+  }
+
+  #currentMetrics(): HostMetrics {
+    this.#host?.refreshFigures();
+    return this.#metrics;
   }
 
   #notReady(): string | undefined {

@@ -13,6 +13,7 @@ import type { ScriptBridge } from "./script_bridge.ts";
 import type { SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
 import type { HostStore } from "./store.ts";
 import { TaskRunner } from "./task_runner.ts";
+import { Ticker } from "./ticker.ts";
 import { WakeTimer } from "./wake_timer.ts";
 
 /** Reply bytes that may wait for one peer. A session stops at one batch; this is the last resort. */
@@ -62,10 +63,11 @@ export class HostServer {
   readonly #perHost = new Map<string, number>();
   readonly #tasks: TaskRunner;
   readonly #wakes: WakeTimer<Connection>;
-  readonly #cancel: (() => void)[] = [];
+  readonly #ticker: Ticker;
+  #startedAt = 0;
+  #sweptAt = 0;
   #listener: TcpListener | undefined;
   #sockets: UdpSocket[] = [];
-  #lagMs = 0;
 
   constructor(options: HostServerOptions) {
     const { commands, metrics, mode, idleMsMax } = options;
@@ -73,15 +75,26 @@ export class HostServer {
     this.#shared = { commands, metrics, mode, idleMsMax };
     this.#datagrams = new HostDatagrams({ commands, metrics });
     this.#tasks = new TaskRunner(options);
+    this.#ticker = new Ticker({
+      clock: options.clock,
+      tickMs: options.tickMs,
+      isIdle: () => this.#connections.size === 0,
+      tick: (ticks, now) => this.#tick(ticks, now),
+    });
     this.#wakes = new WakeTimer(
       options.clock,
       (connection) => this.#handle(connection, { kind: "wake" }),
     );
   }
 
-  /** The longest that a tick of the last ten seconds came late, in milliseconds. */
+  /** How late the latest ticks came at most, in milliseconds. */
   get lagMs(): number {
-    return this.#lagMs;
+    return this.#ticker.lagMs;
+  }
+
+  /** Brings the figures up to now, for a reader who comes by another way than this protocol. */
+  refreshFigures(): void {
+    this.#ticker.wake();
   }
 
   /** Listens. Rejects with BindError, and then holds no port. */
@@ -97,7 +110,8 @@ export class HostServer {
       this.#sockets.push(own);
       this.#options.metrics.tcp_port = listener.port;
       this.#options.metrics.udp_port = own.port;
-      this.#startTicking();
+      this.#startedAt = this.#now();
+      this.#ticker.start();
       return { tcpPort: listener.port, udpPort: own.port };
     } catch (error) {
       await this.close();
@@ -112,7 +126,7 @@ export class HostServer {
 
   /** Sends what waits, closes all connections and sockets. */
   async close(): Promise<void> {
-    for (const cancel of this.#cancel.splice(0)) cancel();
+    this.#ticker.stop();
     this.#wakes.stop();
     const closed = this.#listener?.close();
     this.#endAll("stopping");
@@ -159,6 +173,7 @@ export class HostServer {
   #open(connection: Connection): void {
     const { metrics, connectionsMax, mode } = this.#options;
     const host = connection.remoteHost;
+    this.#ticker.wake();
     metrics.tcp_accept_count++;
     connection.data = new HostSession(this.#shared, host, this.#now());
     const fromHost = this.#perHost.get(host) ?? 0;
@@ -283,6 +298,7 @@ export class HostServer {
     socket: UdpSocket,
     datagram: { bytes: Uint8Array; host: string; port: number; onGamePort: boolean },
   ): void {
+    this.#ticker.wake();
     const outcome = this.#datagrams.handle(datagram, this.#now());
     const { host, port } = datagram;
     const requestBytes = datagram.bytes.length;
@@ -310,29 +326,17 @@ export class HostServer {
     this.#options.metrics.udp_tx_bytes += bytes.length;
   }
 
-  #startTicking(): void {
-    const { clock, metrics, tickMs } = this.#options;
-    let last = clock.monotonic();
-    let sweptAt = last;
-    const startedAt = last;
-    this.#cancel.push(clock.every(tickMs, () => {
-      const now = clock.monotonic();
-      metrics.timer_tick_count++;
-      metrics.io_poll_count++;
-      metrics.uptime_ms = Math.round(now - startedAt);
-      this.#lagMs = Math.max(now - last - tickMs, this.#lagMs * lagDecay ** (tickMs / 1_000));
-      last = now;
-      if (now - sweptAt >= sweepMs) {
-        sweptAt = now;
-        for (const connection of this.#connections) this.#handle(connection, { kind: "sweep" });
-      }
-    }));
+  #tick(ticks: number, now: number): void {
+    const { metrics } = this.#options;
+    metrics.timer_tick_count += ticks;
+    metrics.io_poll_count += ticks;
+    metrics.uptime_ms = Math.round(now - this.#startedAt);
+    if (now - this.#sweptAt < sweepMs) return;
+    this.#sweptAt = now;
+    for (const connection of this.#connections) this.#handle(connection, { kind: "sweep" });
   }
 
   #now(): number {
     return this.#options.clock.monotonic();
   }
 }
-
-/** What is left of an old lag after a second: a tenth in ten seconds. */
-const lagDecay = 0.8;

@@ -30,8 +30,9 @@ describe("address", () => {
   it("showAddress() puts brackets around IPv6; reachableAddress() replaces wildcards", () => {
     assert.equal(showAddress("::1", 80), "[::1]:80");
     assert.equal(showAddress("1.2.3.4", 80), "1.2.3.4:80");
-    assert.deepEqual(["0.0.0.0", "::", "1.2.3.4"].map(reachableAddress), [
+    assert.deepEqual(["0.0.0.0", "::", "0::0", "1.2.3.4"].map(reachableAddress), [
       "127.0.0.1",
+      "::1",
       "::1",
       "1.2.3.4",
     ]);

@@ -141,7 +141,7 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
   #startClosing(close: { code: number; reason: string }): Socket<T> | undefined {
     if (this.#closing) return undefined;
     this.#closing = true;
-    this.#report(close);
+    queueMicrotask(() => this.#report(close));
     return this.#socket;
   }
 
