@@ -40,7 +40,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Who may import an npm package (path prefixes below src/): as few files as possible. */
 const packageUsers: Readonly<Record<string, readonly string[]>> = {
-  "@hono/node-server": ["adapters/deno/"],
   "@std/cli/parse-args": ["app/"],
   hono: ["app/"],
   "jsonc-parser": ["config/"],
