@@ -11,6 +11,7 @@ const suffix = isCompiled ? ".bun.js" : ".bun.ts";
 const runtime = bunRuntime({
   selfCommand: isCompiled ? [process.execPath] : [process.execPath, fileURLToPath(here)],
   workerUrls: {
+    crypto_worker: new URL(`./crypto_worker${suffix}`, here),
     lua_worker: new URL(`./lua_worker${suffix}`, here),
     store_worker: new URL(`./store_worker${suffix}`, here),
   },

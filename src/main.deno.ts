@@ -8,6 +8,7 @@ const here = import.meta.url;
 const runtime = denoRuntime({
   selfCommand: [Deno.execPath(), "run", "-A", fileURLToPath(here)],
   workerUrls: {
+    crypto_worker: new URL("./crypto_worker.deno.ts", here),
     lua_worker: new URL("./lua_worker.deno.ts", here),
     store_worker: new URL("./store_worker.deno.ts", here),
   },

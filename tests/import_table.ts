@@ -32,6 +32,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "adapters/deno": ["base", "ports", "adapters", "adapters/node"],
   "main.bun.ts": ["base", "ports", "app", "adapters/bun", "adapters/node"],
   "main.deno.ts": ["base", "ports", "app", "adapters/deno", "adapters/node"],
+  "crypto_worker.bun.ts": ["base", "ports", "game", "adapters/node"],
+  "crypto_worker.deno.ts": ["base", "ports", "game", "adapters/node"],
   "lua_worker.bun.ts": ["base", "ports", "game", "host", "adapters/bun", "adapters/node"],
   "lua_worker.deno.ts": ["base", "ports", "game", "host", "adapters/deno", "adapters/node"],
   "store_worker.bun.ts": ["base", "ports", "game", "host", "adapters/bun", "adapters/node"],

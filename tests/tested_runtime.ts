@@ -23,6 +23,7 @@ export async function runtimeUnderTest(): Promise<Runtime> {
   return make({
     selfCommand: [process.execPath, ...(name === "deno" ? ["run", "-A"] : []), main],
     workerUrls: {
+      crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
       store_worker: new URL(`store_worker.${name}.ts`, source),
       lua_worker: new URL(`lua_worker.${name}.ts`, source),
     },

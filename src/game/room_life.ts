@@ -1,17 +1,22 @@
-import type { RoomEffect, RoomEvent, RoomId } from "./room.ts";
+import { Player, PlayerRecord } from "./player.ts";
+import type { RoomConfig, RoomEffect, RoomEvent, RoomId } from "./room_events.ts";
 import type { RoomList } from "./room_list.ts";
 
 /** The part of the rooms that a trial life needs; `RoomList` is the real one. */
 export type TrialRooms = Pick<RoomList, "create" | "handle" | "room" | "size">;
 
+/** How a trial life went. */
 export type RoomLifeResult =
   | { readonly ok: true }
   /** The first step whose outcome was not what it must be, and what it was. */
   | { readonly ok: false; readonly step: string; readonly found: string };
 
-/** Ids that no account has: players of trial rooms are never stored. */
-const owner = -1_001;
-const guest = -1_002;
+const config: RoomConfig = {
+  name: "trial",
+  capacity: 2,
+  timeoutSeconds: 15,
+  settings: { bytes: Uint8Array.of(0xa0), gameMode: "trial", password: "" },
+};
 
 /**
  * Runs one whole life of a room through the real room code (`M5_FLOW_ROOM`): create, join, ready,
@@ -19,12 +24,14 @@ const guest = -1_002;
  */
 export function runRoomLife(rooms: TrialRooms): RoomLifeResult {
   const before = rooms.size;
-  const room = rooms.create({ capacity: 2, ownerId: owner });
+  const cast = new Cast();
+  const room = rooms.create(cast.owner.id, config);
   if (room === undefined) return { ok: false, step: "create", found: "no room" };
   for (const step of steps) {
-    const found = describe(rooms, room.id, rooms.handle(room.id, step.event));
+    const effects = rooms.handle(room.id, step.event(cast, room.id), 0);
+    const found = describe(rooms, room.id, { effects, cast });
     if (found !== step.expected) {
-      cleanUp(rooms, room.id);
+      rooms.handle(room.id, { kind: "close", text: "the trial is over" }, 0);
       return { ok: false, step: step.name, found };
     }
   }
@@ -34,90 +41,135 @@ export function runRoomLife(rooms: TrialRooms): RoomLifeResult {
   return { ok: true };
 }
 
-const steps: readonly { name: string; event: RoomEvent; expected: string }[] = [
+/** Players with ids that no account has: nothing of theirs is sent or stored. */
+class Cast {
+  readonly owner = trialPlayer("owner", Number.MAX_SAFE_INTEGER);
+  readonly guest = trialPlayer("guest", Number.MAX_SAFE_INTEGER - 1);
+  readonly stranger = trialPlayer("stranger", Number.MAX_SAFE_INTEGER - 2);
+
+  nameOf(id: number): string {
+    const all = [this.owner, this.guest, this.stranger];
+    return all.find((player) => player.id === id || player.connection === id)?.name ?? "nobody";
+  }
+}
+
+/** Connections are counted from 0 up, so that these are nobody's. */
+function trialPlayer(name: string, id: number): Player {
+  const record = new PlayerRecord({
+    id,
+    name,
+    avatar: "",
+    totalGameTime: 0,
+    statistics: new Map(),
+  });
+  return new Player(-id, record, { connection: -id, origin: { address: name, device: name } });
+}
+
+const steps: readonly {
+  readonly name: string;
+  readonly event: (cast: Cast, roomId: RoomId) => RoomEvent;
+  readonly expected: string;
+}[] = [
+  {
+    name: "join of the owner",
+    event: ({ owner: player }) => ({ kind: "enter", player, password: "" }),
+    expected: "entered:owner EnterRoom>owner RoomOwner:owner>owner UpdateGameData:owner>owner" +
+      " | waiting, owner owns, owner",
+  },
   {
     name: "start before it is full",
-    event: { kind: "start", playerId: owner },
-    expected: "refused:room is not full | waiting, owner -1001, -1001",
+    event: ({ owner: player }) => ({ kind: "start", player }),
+    expected: " | waiting, owner owns, owner",
   },
   {
     name: "join",
-    event: { kind: "join", playerId: guest },
-    expected: "player_added:-1002 | waiting, owner -1001, -1001 -1002",
+    event: ({ guest: player }) => ({ kind: "enter", player, password: "" }),
+    expected: "entered:guest AddPlayer:guest>owner EnterRoom>guest AddPlayer:owner>guest" +
+      " UpdateGameData:owner>guest RoomOwner:owner>guest UpdateGameData:guest>owner+guest" +
+      " | waiting, owner owns, owner guest",
   },
   {
     name: "join when full",
-    event: { kind: "join", playerId: -1_003 },
-    expected: "refused:Room is full or already started! | waiting, owner -1001, -1001 -1002",
+    event: ({ stranger: player }) => ({ kind: "enter", player, password: "" }),
+    expected: "ErrorMsg:Room is full or already started!>stranger" +
+      " | waiting, owner owns, owner guest",
   },
   {
     name: "start before all are ready",
-    event: { kind: "start", playerId: owner },
-    expected: "refused:somebody is not ready | waiting, owner -1001, -1001 -1002",
+    event: ({ owner: player }) => ({ kind: "start", player }),
+    expected: " | waiting, owner owns, owner guest",
   },
   {
     name: "ready",
-    event: { kind: "ready", playerId: guest },
-    expected: "ready_changed:-1002:true | waiting, owner -1001, -1001 -1002+",
+    event: ({ guest: player }) => ({ kind: "ready", player }),
+    expected: "ReadyChanged:guest:true>owner+guest | waiting, owner owns, owner guest!",
   },
   {
     name: "start by a guest",
-    event: { kind: "start", playerId: guest },
-    expected: "refused:only the owner starts | waiting, owner -1001, -1001 -1002+",
+    event: ({ guest: player }) => ({ kind: "start", player }),
+    expected: " | waiting, owner owns, owner guest!",
   },
   {
     name: "start",
-    event: { kind: "start", playerId: owner },
-    expected: "game_started:1 | playing 1, owner -1001, -1001 -1002+",
+    event: ({ owner: player }) => ({ kind: "start", player }),
+    expected: "ReadyChanged:owner:false>owner+guest ReadyChanged:guest:false>owner+guest" +
+      " new_room | playing 1, owner owns, owner guest",
   },
   {
     name: "end",
-    event: { kind: "game_over" },
-    expected: "game_ended:1 ready_changed:-1002:false | waiting, owner -1001, -1001 -1002",
+    event: (_, roomId) => ({ kind: "lua", request: { kind: "game_over", roomId } }),
+    expected: "add_game_time add_game_time end_of_game | playing 1, owner owns, owner guest",
+  },
+  {
+    name: "end is stored",
+    event: () => ({ kind: "stored", session: 1 }),
+    expected: "AddTotalGameTime:owner>owner+guest AddTotalGameTime:guest>owner+guest" +
+      " | playing 1, owner owns, owner guest",
+  },
+  {
+    name: "the rules let go",
+    event: (_, roomId) => ({ kind: "lua", request: { kind: "decrease_ref_count", roomId } }),
+    expected: " | waiting, owner owns, owner guest",
   },
   {
     name: "owner leaves",
-    event: { kind: "leave", playerId: owner },
-    expected: "player_removed:-1001 owner_changed:-1002 | waiting, owner -1002, -1002",
+    event: ({ owner: player }) => ({ kind: "quit", player }),
+    expected: "ReadyChanged:owner:false>owner+guest RemovePlayer:owner>guest" +
+      " RoomOwner:guest>guest to_lobby:owner | waiting, guest owns, guest",
   },
   {
     name: "last one leaves",
-    event: { kind: "leave", playerId: guest },
-    expected: "player_removed:-1002 abandoned | gone",
+    event: ({ guest: player }) => ({ kind: "quit", player }),
+    expected: "ReadyChanged:guest:false>guest to_lobby:guest gone | gone",
   },
 ];
 
-function describe(rooms: TrialRooms, id: RoomId, effects: readonly RoomEffect[]): string {
+function describe(
+  rooms: TrialRooms,
+  id: RoomId,
+  { effects, cast }: { readonly effects: readonly RoomEffect[]; readonly cast: Cast },
+): string {
   const room = rooms.room(id);
-  const said = effects.map(describeEffect).join(" ");
+  const said = effects.map((effect) => describeEffect(effect, cast)).join(" ");
   if (room === undefined) return `${said} | gone`;
   const state = room.state.kind === "playing" ? `playing ${room.state.session}` : room.state.kind;
-  const seats = room.seats.map(({ playerId, ready }) => `${playerId}${ready ? "+" : ""}`).join(" ");
-  return `${said} | ${state}, owner ${room.ownerId}, ${seats}`;
+  const { taken, owner } = room.seats;
+  const seats = taken.map(({ player, ready }) => `${player.name}${ready ? "!" : ""}`).join(" ");
+  return `${said} | ${state}, ${owner?.name ?? "nobody"} owns, ${seats}`;
 }
 
-function describeEffect(effect: RoomEffect): string {
-  switch (effect.kind) {
-    case "refused":
-      return `refused:${effect.reason}`;
-    case "ready_changed":
-      return `ready_changed:${effect.playerId}:${effect.ready}`;
-    case "game_started":
-    case "game_ended":
-      return `${effect.kind}:${effect.session}`;
-    case "abandoned":
-      return "abandoned";
-    case "player_added":
-    case "player_removed":
-    case "owner_changed":
-      return `${effect.kind}:${effect.playerId}`;
+function describeEffect(effect: RoomEffect, cast: Cast): string {
+  if (effect.kind === "lua") return effect.call.kind;
+  if (effect.kind === "store") return effect.operation.kind;
+  if (effect.kind !== "send") {
+    return "player" in effect ? `${effect.kind}:${effect.player.name}` : effect.kind;
   }
-}
-
-/** After a failed step: whoever sits there leaves, whatever the room says to it. */
-function cleanUp(rooms: TrialRooms, id: RoomId): void {
-  rooms.handle(id, { kind: "game_over" });
-  for (const { playerId } of rooms.room(id)?.seats ?? []) {
-    rooms.handle(id, { kind: "leave", playerId });
-  }
+  const { message, to } = effect;
+  const what = "id" in message ? `:${cast.nameOf(message.id)}` : "";
+  const more = "text" in message
+    ? `:${message.text}`
+    : "ready" in message && message.command === "ReadyChanged"
+    ? `:${message.ready}`
+    : "";
+  return `${message.command}${what}${more}>${to.map((each) => cast.nameOf(each)).join("+")}`;
 }

@@ -1,6 +1,6 @@
 /** Threads of this program, each running one of its known entries. */
 
-export type WorkerEntry = "lua_worker" | "store_worker";
+export type WorkerEntry = "crypto_worker" | "lua_worker" | "store_worker";
 
 export interface WorkerHandlers<Out> {
   message(message: Out): void;

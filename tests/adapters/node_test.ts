@@ -17,6 +17,7 @@ import { randomConformance } from "./random_conformance.ts";
 import { workersConformance } from "./workers_conformance.ts";
 
 const urls = {
+  crypto_worker: new URL("./test_worker.ts", import.meta.url),
   store_worker: new URL("./test_worker.ts", import.meta.url),
   lua_worker: new URL("./no_such_worker.ts", import.meta.url),
 };

@@ -4,7 +4,7 @@ import type { Runtime } from "../../src/ports/runtime.ts";
 
 type MakeRuntime = (options: {
   selfCommand: readonly string[];
-  workerUrls: Record<"lua_worker" | "store_worker", URL>;
+  workerUrls: Record<"crypto_worker" | "lua_worker" | "store_worker", URL>;
 }) => Runtime;
 
 /** The real ports of the runtime that the tests run on; `spawnSelf` starts the program from source. */
@@ -21,6 +21,7 @@ export async function realRuntime(): Promise<Runtime> {
   return make({
     selfCommand: [process.execPath, ...name === "deno" ? ["run", "-A"] : [], program],
     workerUrls: {
+      crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
       lua_worker: new URL(`lua_worker.${name}.ts`, source),
       store_worker: new URL(`store_worker.${name}.ts`, source),
     },

@@ -1,90 +1,84 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
-import { Room, type RoomEvent } from "../../src/game/room.ts";
+import { Player, PlayerRecord } from "../../src/game/player.ts";
+import type { RoomConfig } from "../../src/game/room_events.ts";
 import { runRoomLife, type TrialRooms } from "../../src/game/room_life.ts";
-import { RoomList, roomsMax } from "../../src/game/room_list.ts";
+import { RoomList, roomsMax, roomsPerPlayerMax } from "../../src/game/room_list.ts";
 
-describe("Room", () => {
-  it("Room refuses a capacity outside 1–64", () => {
-    for (const capacity of [0, 65, 1.5, NaN, -1]) {
-      assert.throws(() => new Room({ id: 1, capacity, ownerId: 1 }), RangeError, String(capacity));
-    }
-  });
+const config: RoomConfig = {
+  name: "r",
+  capacity: 1,
+  timeoutSeconds: 15,
+  settings: { bytes: Uint8Array.of(0xa0), gameMode: "", password: "" },
+};
 
-  it("Room.handle() keeps its promises whatever comes in whatever order", () => {
-    const playerId = fc.integer({ min: 1, max: 5 });
-    const event: fc.Arbitrary<RoomEvent> = fc.oneof(
-      fc.record({
-        kind: fc.constantFrom("join", "leave", "ready", "start"),
-        playerId,
-      }) as fc.Arbitrary<
-        RoomEvent
-      >,
-      fc.constant<RoomEvent>({ kind: "game_over" }),
-    );
-    fc.assert(fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-      const room = new Room({ id: 1, capacity: 3, ownerId: 1 });
-      for (const each of events) {
-        if (room.state.kind === "abandoned") break;
-        room.handle(each);
-        const ids = room.seats.map(({ playerId }) => playerId);
-        assert.equal(new Set(ids).size, ids.length, "nobody sits twice");
-        assert.ok(ids.length <= 3);
-        if (ids.length > 0) assert.ok(ids.includes(room.ownerId), "the owner sits there");
-        else assert.equal(room.state.kind, "abandoned");
-        if (room.state.kind === "playing") assert.equal(ids.length, 3);
-      }
-    }));
+function player(id: number): Player {
+  const record = new PlayerRecord({
+    id,
+    name: `p${id}`,
+    avatar: "liubei",
+    totalGameTime: 0,
+    statistics: new Map(),
   });
-});
+  return new Player(1000 + id, record, { connection: id, origin: { address: "", device: "" } });
+}
 
 describe("RoomList", () => {
   it("RoomList forgets a room that nobody sits in, and never gives its id again", () => {
     const rooms = new RoomList();
-    const first = rooms.create({ capacity: 1, ownerId: 5 });
-    assert.equal(first?.id, 1);
-    rooms.handle(1, { kind: "leave", playerId: 5 });
+    const owner = player(5);
+    assert.equal(rooms.create(5, config)?.id, 1);
+    rooms.handle(1, { kind: "enter", player: owner, password: "" }, 0);
+    rooms.handle(1, { kind: "quit", player: owner }, 0);
     assert.equal(rooms.size, 0);
-    assert.deepEqual(rooms.handle(1, { kind: "join", playerId: 6 }), []);
-    assert.equal(rooms.create({ capacity: 1, ownerId: 5 })?.id, 2);
+    assert.deepEqual(rooms.handle(1, { kind: "enter", player: owner, password: "" }, 0), []);
+    assert.equal(rooms.create(5, config)?.id, 2);
   });
 
-  it("RoomList.create() bounds the number of rooms", () => {
+  it("RoomList.create() bounds the rooms of a server and those of one player", () => {
     const rooms = new RoomList();
-    for (let i = 0; i < roomsMax; i++) assert.ok(rooms.create({ capacity: 1, ownerId: i }));
-    assert.equal(rooms.create({ capacity: 1, ownerId: 0 }), undefined);
+    for (let i = 0; i < roomsMax; i++) {
+      assert.ok(rooms.create(Math.floor(i / roomsPerPlayerMax), config));
+    }
+    assert.equal(rooms.create(-1, config), undefined);
+    const others = new RoomList();
+    for (let i = 0; i < roomsPerPlayerMax; i++) assert.ok(others.create(7, config));
+    assert.equal(others.create(7, config), undefined);
+    assert.ok(others.create(8, config));
+    others.handle(1, { kind: "close", text: "" }, 0);
+    assert.ok(others.create(7, config), "a room that is gone no longer counts");
   });
 });
+
+/** A kind of event that does nothing; the end of a game is told by the rules. */
+const breakable = ["enter", "ready", "start", "lua", "stored", "quit"] as const;
 
 describe("runRoomLife", () => {
   it("runRoomLife() goes well with the real rooms, again and again, and leaves nothing", () => {
     const rooms = new RoomList();
-    rooms.create({ capacity: 4, ownerId: 1 });
+    rooms.create(1, config);
     for (let i = 0; i < 100; i++) assert.deepEqual(runRoomLife(rooms), { ok: true });
     assert.equal(rooms.size, 1);
   });
 
   it("runRoomLife() notices each kind of event that has no effect, and cleans up", () => {
-    for (const broken of ["join", "ready", "start", "game_over", "leave"] as const) {
+    for (const broken of breakable) {
       const real = new RoomList();
       const rooms: TrialRooms = {
         get size() {
           return real.size;
         },
         room: (id) => real.room(id),
-        create: (options) => real.create(options),
-        handle: (id, event) => event.kind === broken ? [] : real.handle(id, event),
+        create: (creator, wish) => real.create(creator, wish),
+        handle: (id, event, now) => event.kind === broken ? [] : real.handle(id, event, now),
       };
       assert.equal(runRoomLife(rooms).ok, false, broken);
-      // A room that cannot end, or that nobody can leave, cannot be cleaned up either.
-      const isStuck = broken === "leave" || broken === "game_over";
-      if (!isStuck) assert.equal(real.size, 0, `${broken}: nothing is left`);
+      assert.equal(real.size, 0, `${broken}: nothing is left`);
     }
   });
 
   it("runRoomLife() notices effects that are told and not done", () => {
-    for (const broken of ["join", "ready", "start", "game_over", "leave"] as const) {
+    for (const broken of breakable) {
       const real = new RoomList();
       const shadow = new RoomList();
       const rooms: TrialRooms = {
@@ -92,13 +86,13 @@ describe("runRoomLife", () => {
           return real.size;
         },
         room: (id) => real.room(id),
-        create: (options) => {
-          shadow.create(options);
-          return real.create(options);
+        create: (creator, wish) => {
+          shadow.create(creator, wish);
+          return real.create(creator, wish);
         },
-        handle: (id, event) => {
-          const told = shadow.handle(id, event);
-          if (event.kind !== broken) real.handle(id, event);
+        handle: (id, event, now) => {
+          const told = shadow.handle(id, event, now);
+          if (event.kind !== broken) real.handle(id, event, now);
           return told;
         },
       };

@@ -8,6 +8,6 @@ runtimeConformance(
   "deno",
   denoRuntime({
     selfCommand: runtimeCommand("./helper_main.ts"),
-    workerUrls: { lua_worker: worker, store_worker: worker },
+    workerUrls: { crypto_worker: worker, lua_worker: worker, store_worker: worker },
   }),
 );

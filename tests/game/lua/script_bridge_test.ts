@@ -14,6 +14,7 @@ const runtime = {
   process: nodeProcess({ selfCommand: ["none"] }),
   workers: webWorkers({
     urls: {
+      crypto_worker: new URL(`crypto_worker.${suffix}.ts`, source),
       lua_worker: new URL(`lua_worker.${suffix}.ts`, source),
       store_worker: new URL(`store_worker.${suffix}.ts`, source),
     },

@@ -1,0 +1,51 @@
+import type { LuaAnswers, LuaRoom } from "./lua/lua_host.ts";
+import { type LuaPlayerId, robotPlayer } from "./player.ts";
+import type { RoomContext } from "./room_events.ts";
+import type { LobbyTasks } from "./lobby_tasks.ts";
+import type { Room } from "./room.ts";
+import type { RoomList } from "./room_list.ts";
+import { luaPlayer } from "./room_seats.ts";
+import { cancelledReply } from "./request_slot.ts";
+
+/** What the rules may read of these rooms. */
+export function lobbyReads(
+  rooms: RoomList,
+  tasks: LobbyTasks,
+  { whereabouts, ids }: RoomContext,
+): LuaAnswers {
+  const roomOf = (connId: LuaPlayerId) => {
+    const roomId = whereabouts.get(connId);
+    return roomId === undefined ? undefined : rooms.room(roomId);
+  };
+  return {
+    room: (roomId) => luaRoom(rooms.room(roomId)),
+    session: (roomId) => rooms.room(roomId)?.session,
+    reply: (connId) => {
+      const room = roomOf(connId);
+      if (room === undefined) return undefined;
+      const seat = room.seats.seatOfLuaId(connId);
+      // Who looks on is never asked.
+      return seat === undefined ? cancelledReply : seat.slot.read(seat.state === "online");
+    },
+    task: (taskId) => tasks.view(taskId),
+    addNpc: (roomId) => {
+      const room = rooms.room(roomId);
+      if (room?.state.kind !== "playing") return undefined;
+      const npc = robotPlayer(ids.nextLuaId(), ids.nextRobot());
+      return room.seats.addNpc(npc) ? luaPlayer(npc, "", "robot") : undefined;
+    },
+    thinking: (connId) => {
+      const room = roomOf(connId);
+      return room === undefined ? undefined : room.seats.seatOfLuaId(connId)?.thinking ?? false;
+    },
+  };
+}
+
+function luaRoom(room: Room | undefined): LuaRoom | undefined {
+  if (room === undefined) return undefined;
+  const { id, seats } = room;
+  const { timeoutSeconds: timeout, settings: { bytes: settings, gameMode } } = room.config;
+  const players = seats.taken.map(({ player, state }) => luaPlayer(player, gameMode, state));
+  const observers = seats.observers.map((player) => luaPlayer(player, gameMode, "online"));
+  return { id, ownerId: seats.owner?.id ?? 0, timeout, settings, players, observers };
+}

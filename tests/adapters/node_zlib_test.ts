@@ -1,0 +1,4 @@
+import { nodeZlib } from "../../src/adapters/node/zlib.ts";
+import { zlibConformance } from "./zlib_conformance.ts";
+
+zlibConformance("node:zlib", nodeZlib());
