@@ -28,6 +28,8 @@ const defaultFileLimit = 1_024;
 const httpBodyBytesMax = 65_536;
 /** How long work under way may hold up the end. */
 const finishMsMax = 2_000;
+/** How often the end looks whether what it waits for has come. */
+const lookAgainMs = 5;
 
 export interface RunningServer {
   readonly tcpPort: number;
@@ -231,12 +233,12 @@ class Server implements RunningServer {
   }
 
   async #stopOnce(): Promise<void> {
-    const { clock } = this.#runtime;
+    const drainMs = this.#phase === "running" ? this.#settings.drainSeconds * 1_000 : 0;
     this.#phase = "draining";
-    const drainMs = this.tcpPort === 0 ? 0 : this.#settings.drainSeconds * 1_000;
     await this.#host?.stopAccepting();
-    if (drainMs > 0) await new Promise<void>((resolve) => clock.after(drainMs, resolve));
-    await this.#workFinished();
+    await this.#until(() => this.#metrics.active_connections === 0, drainMs);
+    // Replies that were promised go out, unless they take too long.
+    await this.#until(() => this.#metrics.inflight_async_tasks === 0, finishMsMax);
     this.#script?.close();
     await this.#host?.close();
     await this.#http?.close();
@@ -244,14 +246,14 @@ class Server implements RunningServer {
     if (this.#lock?.ok) await this.#lock.release();
   }
 
-  /** Replies that were promised go out, unless they take too long. */
-  #workFinished(): Promise<void> {
+  /** Waits for something, but not longer than so many milliseconds. */
+  #until(isDone: () => boolean, msMax: number): Promise<void> {
     const { clock } = this.#runtime;
-    const giveUpAt = clock.monotonic() + finishMsMax;
+    const giveUpAt = clock.monotonic() + msMax;
     return new Promise((resolve) => {
       const look = () => {
-        if (this.#metrics.inflight_async_tasks === 0 || clock.monotonic() >= giveUpAt) resolve();
-        else clock.after(5, look);
+        if (isDone() || clock.monotonic() >= giveUpAt) resolve();
+        else clock.after(lookAgainMs, look);
       };
       look();
     });

@@ -119,7 +119,7 @@ export class HostServer {
     }
   }
 
-  /** Takes no more connections and datagrams. Those that are open go on. */
+  /** Takes no more connections. Those that are open go on, and so do datagrams. */
   async stopAccepting(): Promise<void> {
     await this.#listener?.close();
   }

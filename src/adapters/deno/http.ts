@@ -12,6 +12,7 @@ import {
   refuseRequest,
   refuseUpgrade,
 } from "../http_rules.ts";
+import { connectionsMax } from "./file_limit.ts";
 import { headersOf, HttpExchange, urlOf, writeRawResponse } from "./http_exchange.ts";
 import { DenoWebSockets } from "./websocket.ts";
 
@@ -34,6 +35,9 @@ export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServ
         keepAliveTimeout: idleMsMax,
         connectionsCheckingInterval: Math.min(1000, idleMsMax),
       });
+      // Out of files, node:net would stop accepting for ever without a word.
+      const most = connectionsMax();
+      if (most !== undefined) server.maxConnections = most;
       const webSockets = options.webSocket && new DenoWebSockets(options.webSocket, options.error);
       const sockets = trackSockets(server, idleMsMax);
       server.on("request", (incoming, outgoing) => {
