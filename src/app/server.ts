@@ -19,9 +19,11 @@ import { PrometheusText } from "./prometheus.ts";
 import { openScriptBridge } from "./script_bridges.ts";
 import { StoreClient } from "./store_client.ts";
 
-/** Files that the program needs besides its connections. */
-const reservedFiles = 512;
+/** Files that the program needs besides its connections, HTTP included; a quarter if those are fewer. */
+const reservedFilesMax = 512;
 const connectionsMax = 100_000;
+/** Below it an operator should know. */
+const fileLimitLow = 4_096;
 /** Where the system does not say how many files a process may open. */
 const defaultFileLimit = 1_024;
 /** An HTTP request here carries no body worth reading. */
@@ -160,6 +162,7 @@ class Server implements RunningServer {
       mode: settings.tcp_port_mode,
       idleMsMax: settings.idle_timeout_s * 1_000,
       connectionsMax: this.#connectionsMax(),
+      connectionsPerHostMax: settings.max_connections_per_host,
       tickMs: settings.tick_interval_ms,
       stop: this.#requestStop,
     });
@@ -229,7 +232,14 @@ class Server implements RunningServer {
     const asked = this.#settings.max_connections;
     if (asked > 0) return asked;
     const limit = this.#runtime.process.fileDescriptorLimit() ?? defaultFileLimit;
-    return Math.max(1, Math.min(connectionsMax, limit - reservedFiles));
+    const connections = connectionsFor(limit);
+    if (limit < fileLimitLow) {
+      this.#logger.warn(
+        { file_limit: limit, max_connections: connections },
+        "few files may be opened here: raise the limit (ulimit -n) for more connections",
+      );
+    }
+    return connections;
   }
 
   async #stopOnce(): Promise<void> {
@@ -258,6 +268,12 @@ class Server implements RunningServer {
       look();
     });
   }
+}
+
+/** Connections that a limit of open files leaves room for. */
+export function connectionsFor(fileLimit: number): number {
+  const reserved = Math.min(reservedFilesMax, Math.ceil(fileLimit / 4));
+  return Math.max(1, Math.min(connectionsMax, fileLimit - reserved));
 }
 
 function directoryOf(path: string): string {
