@@ -4,8 +4,21 @@
  * slow phone, short enough that silent peers cannot use up the file descriptors. */
 export const httpIdleSecondsMax = 30;
 
+/** How long a connection may stay before its first request: nobody who means to ask waits longer,
+ * and silent peers are the cheapest way to use up the file descriptors. Bun's own fixed time. */
+export const httpSilentSecondsMax = 10;
+
 /** Bytes of a close reason: RFC 6455 §5.5 leaves 125 for a control frame, the code takes two. */
 const CLOSE_REASON_BYTES_MAX = 123;
+
+/**
+ * The absolute URL of a request that may have come without a Host, as HTTP/1.0 allows and probes
+ * of load balancers do: it is then taken as one for `localhost`. Not a valid URL when its target or
+ * Host are not.
+ */
+export function absoluteUrl(target: string, host: string | null): string {
+  return target.startsWith("/") ? `http://${host ?? "localhost"}${target}` : target;
+}
 
 /** The answer to a request that no handler should see; undefined for one that may pass. */
 export function refuseRequest(method: string, url: string): Response | undefined {

@@ -21,6 +21,13 @@ export async function checkCommand(runtime: Runtime, invocation: Invocation): Pr
   const loaded = await settingsOf(runtime, invocation);
   if (loaded === undefined) return 2;
   const { flags } = invocation;
+  if (typeof flags.output === "string") {
+    const reason = await reportCannotGo(runtime, flags.output);
+    if (reason !== undefined) {
+      runtime.process.writeStderr(`Cannot write the report: ${reason}\n`);
+      return 3;
+    }
+  }
   try {
     if (flags.live === true) return await checkLive(runtime, invocation, loaded.settings);
     if (flags.acceptance === true) return await checkAcceptance(runtime, invocation, loaded);
@@ -31,6 +38,15 @@ export async function checkCommand(runtime: Runtime, invocation: Invocation): Pr
     runtime.process.writeStderr(`${error.message}\n`);
     return 1;
   }
+}
+
+/** Why a report cannot be written to a path, known before minutes are spent on it. */
+async function reportCannotGo(runtime: Runtime, path: string): Promise<string | undefined> {
+  const slash = path.lastIndexOf("/");
+  const directory = slash < 0 ? "." : path.slice(0, slash + 1);
+  const [place, old] = [await runtime.files.info(directory), await runtime.files.info(path)];
+  if (place?.kind !== "directory") return `"${directory}" must be a directory that is there`;
+  return old === undefined || old.kind === "file" ? undefined : `"${path}" is not a file`;
 }
 
 async function checkMachine(
@@ -67,6 +83,9 @@ async function tryScript(runtime: Runtime, settings: Settings) {
   }
 }
 
+/** The last port has no neighbour. */
+const portMax = 65_535;
+
 const silentLogger: Logger = {
   debug: () => {},
   info: () => {},
@@ -87,7 +106,7 @@ async function checkLive(
   const tcpPort = numberOf(flags.tcp_port);
   // A port that was named has its neighbour for UDP; else it is as the configuration says.
   const udpPort = numberOf(flags.udp_port) ??
-    (tcpPort === undefined ? watchdog.health_udp_port : tcpPort + 1);
+    (tcpPort === undefined ? watchdog.health_udp_port : Math.min(tcpPort + 1, portMax));
   const report = await probeLive(runtime, {
     host: typeof flags.host === "string" ? flags.host : watchdog.health_host,
     tcpPort: tcpPort ?? watchdog.health_tcp_port,

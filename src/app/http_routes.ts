@@ -44,6 +44,16 @@ export function httpRoutes(
     return response;
   });
   app.get("/metrics/prometheus", prometheus);
+  for (const path of new Set(app.routes.map((route) => route.path))) {
+    if (path.endsWith("*")) continue;
+    app.all(path, (c) => c.json({ error: "method not allowed" }, 405, { Allow: "GET, HEAD" }));
+  }
   app.notFound((c) => c.json({ error: "not found" }, 404));
-  return (request, peer) => app.fetch(request, { peer });
+  return (request, peer) => app.fetch(withBody(request), { peer });
+}
+
+/** HEAD asked as GET: the port leaves the body out itself and knows its length, Hono does not. */
+function withBody(request: Request): Request {
+  if (request.method !== "HEAD") return request;
+  return new Request(request.url, { headers: request.headers, signal: request.signal });
 }

@@ -136,7 +136,15 @@ async function reload(
   const needRestart = Object.keys(after).filter((key) =>
     key !== "log" && differs(after, before, key as keyof Settings)
   );
+  if (JSON.stringify(withoutLevel(after.log)) !== JSON.stringify(withoutLevel(before.log))) {
+    needRestart.push("log");
+  }
   logger.info({ log_level: after.log.level, need_restart: needRestart }, "configuration reloaded");
+}
+
+function withoutLevel(log: Settings["log"]): Omit<Settings["log"], "level"> {
+  const { level: _level, ...others } = log;
+  return others;
 }
 
 function differs(after: Settings, before: Settings, key: keyof Settings): boolean {

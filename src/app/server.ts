@@ -19,15 +19,19 @@ import { PrometheusText } from "./prometheus.ts";
 import { openScriptBridge } from "./script_bridges.ts";
 import { StoreClient } from "./store_client.ts";
 
-/** Files that the program needs besides its connections. */
-const reservedFiles = 512;
+/** Files that the program needs besides its connections, HTTP included; a quarter if those are fewer. */
+const reservedFilesMax = 512;
 const connectionsMax = 100_000;
+/** Below it an operator should know. */
+const fileLimitLow = 4_096;
 /** Where the system does not say how many files a process may open. */
 const defaultFileLimit = 1_024;
 /** An HTTP request here carries no body worth reading. */
 const httpBodyBytesMax = 65_536;
 /** How long work under way may hold up the end. */
 const finishMsMax = 2_000;
+/** How often the end looks whether what it waits for has come. */
+const lookAgainMs = 5;
 
 export interface RunningServer {
   readonly tcpPort: number;
@@ -158,6 +162,7 @@ class Server implements RunningServer {
       mode: settings.tcp_port_mode,
       idleMsMax: settings.idle_timeout_s * 1_000,
       connectionsMax: this.#connectionsMax(),
+      connectionsPerHostMax: settings.max_connections_per_host,
       tickMs: settings.tick_interval_ms,
       stop: this.#requestStop,
     });
@@ -227,16 +232,23 @@ class Server implements RunningServer {
     const asked = this.#settings.max_connections;
     if (asked > 0) return asked;
     const limit = this.#runtime.process.fileDescriptorLimit() ?? defaultFileLimit;
-    return Math.max(1, Math.min(connectionsMax, limit - reservedFiles));
+    const connections = connectionsFor(limit);
+    if (limit < fileLimitLow) {
+      this.#logger.warn(
+        { file_limit: limit, max_connections: connections },
+        "few files may be opened here: raise the limit (ulimit -n) for more connections",
+      );
+    }
+    return connections;
   }
 
   async #stopOnce(): Promise<void> {
-    const { clock } = this.#runtime;
+    const drainMs = this.#phase === "running" ? this.#settings.drainSeconds * 1_000 : 0;
     this.#phase = "draining";
-    const drainMs = this.tcpPort === 0 ? 0 : this.#settings.drainSeconds * 1_000;
     await this.#host?.stopAccepting();
-    if (drainMs > 0) await new Promise<void>((resolve) => clock.after(drainMs, resolve));
-    await this.#workFinished();
+    await this.#until(() => this.#metrics.active_connections === 0, drainMs);
+    // Replies that were promised go out, unless they take too long.
+    await this.#until(() => this.#metrics.inflight_async_tasks === 0, finishMsMax);
     this.#script?.close();
     await this.#host?.close();
     await this.#http?.close();
@@ -244,18 +256,24 @@ class Server implements RunningServer {
     if (this.#lock?.ok) await this.#lock.release();
   }
 
-  /** Replies that were promised go out, unless they take too long. */
-  #workFinished(): Promise<void> {
+  /** Waits for something, but not longer than so many milliseconds. */
+  #until(isDone: () => boolean, msMax: number): Promise<void> {
     const { clock } = this.#runtime;
-    const giveUpAt = clock.monotonic() + finishMsMax;
+    const giveUpAt = clock.monotonic() + msMax;
     return new Promise((resolve) => {
       const look = () => {
-        if (this.#metrics.inflight_async_tasks === 0 || clock.monotonic() >= giveUpAt) resolve();
-        else clock.after(5, look);
+        if (isDone() || clock.monotonic() >= giveUpAt) resolve();
+        else clock.after(lookAgainMs, look);
       };
       look();
     });
   }
+}
+
+/** Connections that a limit of open files leaves room for. */
+export function connectionsFor(fileLimit: number): number {
+  const reserved = Math.min(reservedFilesMax, Math.ceil(fileLimit / 4));
+  return Math.max(1, Math.min(connectionsMax, fileLimit - reserved));
 }
 
 function directoryOf(path: string): string {

@@ -7,6 +7,11 @@ export const line = {
 };
 /** A path that must be given. */
 export const path = { pattern: /^[^\p{Cc}]{1,4096}$/u, allowed: "a path of 1–4,096 characters" };
+/** SQLite keeps `:memory:` and the like nowhere, and what was acknowledged must be somewhere. */
+export const databasePath = {
+  pattern: /^(?!:)[^\p{Cc}]{1,4096}$/u,
+  allowed: 'a path of 1–4,096 characters that does not begin with ":"',
+};
 /** What may be listened on or connected to, IPv6 zones included. */
 export const hostName = {
   pattern: /^[0-9A-Za-z.:_%-]{1,255}$/,

@@ -64,7 +64,7 @@ export async function loadSettings(input: LoadInput): Promise<LoadResult> {
   const checked = checkDocument(document, sourceOf);
   if (!checked.ok) return { ok: false, faults: checked.faults };
   const settings = complete(checked.document.values, reservedIn(document));
-  const faults = conflicts(settings, sourceOf);
+  const faults = [...conflicts(settings, sourceOf), ...collisions(settings, sourceOf, file.path)];
   if (faults.length > 0) return { ok: false, faults };
   return { ok: true, settings, path: file.path, notices };
 }
@@ -241,6 +241,45 @@ function conflicts(settings: Settings, sourceOf: (path: string) => string): Faul
     }));
   }
   return faults;
+}
+
+/** Two things in one file would destroy each other. */
+function collisions(
+  settings: Settings,
+  sourceOf: (path: string) => string,
+  configPath: string | undefined,
+): Fault[] {
+  const { log, watchdog } = settings;
+  const files: [string, string][] = [
+    ["db_path", settings.db_path],
+    ["log.file", log.file],
+    ["watchdog.status_path", watchdog.status_path],
+    ["watchdog.event_log_path", watchdog.event_log_path],
+    ["watchdog.stdout_log_path", watchdog.stdout_log_path],
+    ["watchdog.stderr_log_path", watchdog.stderr_log_path],
+  ];
+  const users = new Map<string, string>();
+  if (configPath !== undefined) users.set(plainPath(configPath), "the configuration itself");
+  const faults: Fault[] = [];
+  for (const [path, file] of files) {
+    if (file === "") continue;
+    const other = users.get(plainPath(file));
+    users.set(plainPath(file), path);
+    if (other === undefined) continue;
+    const found = showFound(file);
+    faults.push(wrongValue({
+      source: sourceOf(path),
+      path,
+      found,
+      allowed: `another file than ${other}`,
+    }));
+  }
+  return faults;
+}
+
+/** One spelling for `a/b`, `./a/b` and `a//b`. */
+function plainPath(path: string): string {
+  return path.replace(/\/+/g, "/").replace(/(^|\/)(\.\/)+/g, "$1");
 }
 
 function overlap(a: string, b: string): boolean {

@@ -1,4 +1,12 @@
-import { countMax, daySeconds, hostName, hostNameOrNone, line, path, port } from "./key_ranges.ts";
+import {
+  countMax,
+  databasePath,
+  daySeconds,
+  hostName,
+  hostNameOrNone,
+  line,
+  port,
+} from "./key_ranges.ts";
 import type { SpecsOf } from "./key_spec.ts";
 import type { RootSettings } from "./settings.ts";
 
@@ -30,7 +38,7 @@ export const rootKeys: SpecsOf<RootSettings> = {
   db_path: {
     kind: "text",
     default: "data/runtime.sqlite",
-    ...path,
+    ...databasePath,
     means: "SQLite file of state and routes",
   },
   thread_count: {
@@ -85,7 +93,8 @@ export const rootKeys: SpecsOf<RootSettings> = {
     default: 20,
     min: 0,
     max: 10_000,
-    means: "Wait for a distant peer's first byte before it is taken for a game client",
+    means:
+      "Wait for a distant peer's first byte before it is greeted as a game client (unused while no game is served)",
   },
   sniff_loopback_ms: {
     kind: "ms",
@@ -132,6 +141,13 @@ export const rootKeys: SpecsOf<RootSettings> = {
     min: 0,
     max: 100_000,
     means: "Connections open at one time; 0: the limit of open files less 512, at most 100,000",
+  },
+  max_connections_per_host: {
+    kind: "whole",
+    default: 1_024,
+    min: 0,
+    max: 100_000,
+    means: "The same for one other machine; 0: no limit of its own",
   },
   idle_timeout_s: {
     kind: "seconds",

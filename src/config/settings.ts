@@ -44,6 +44,8 @@ export interface RootSettings {
   readonly lua_memory_mb: number;
   /** 0: the limit of open files less 512, at most 100,000. */
   readonly max_connections: number;
+  /** 0: no limit of its own. For connections from other machines. */
+  readonly max_connections_per_host: number;
   /** 0: never. For connections from other machines. */
   readonly idle_timeout_s: number;
   readonly drainSeconds: number;

@@ -7,6 +7,7 @@ export const hostDisconnects = {
   ping_answered: { text: "a Protobuf Ping is answered once a connection", retry: true },
   ping_malformed: { text: "not a Protobuf Ping", retry: false },
   http_request: { text: "an HTTP request is no host command", retry: false },
+  tls_client: { text: "TLS is not spoken here", retry: false },
   auth_failed: { text: "too many wrong tokens", retry: false },
   game_unavailable: { text: "a game client, and no game is served here", retry: false },
   flood: { text: "more input than can be kept while replies wait", retry: true },

@@ -8,6 +8,8 @@ import type { HostMetrics } from "./host_metrics.ts";
 
 /** To other machines, a reply is at most this many times its request: no amplifier for forgers. */
 const replyFactorMax = 3;
+/** What a datagram over IPv4 can carry: 65,535 bytes less its headers (RFC 768, RFC 791). */
+const datagramBytesMax = 65_507;
 /** A Pong that equals its Ping could go back and forth between two servers; so many in a row go. */
 const echoBurst = 16;
 const echoPerSecond = 4;
@@ -54,7 +56,11 @@ export class HostDatagrams {
 
   /** The datagram for a task's reply; undefined when it may not be sent. */
   replyTo(datagram: Pick<Datagram, "host">, requestBytes: number, text: string) {
-    return this.#bounded({ host: datagram.host, requestBytes }, encoder.encode(text + "\n"));
+    let bytes = encoder.encode(text + "\n");
+    if (bytes.length > datagramBytesMax) {
+      bytes = encoder.encode(`${this.#commands.refuse("ERR_CODEC_FRAME_TOO_LARGE").text}\n`);
+    }
+    return this.#bounded({ host: datagram.host, requestBytes }, bytes);
   }
 
   #ping(datagram: Datagram, now: number): DatagramOutcome {

@@ -9,6 +9,7 @@ import type { HostCommands } from "./host_commands.ts";
 import { HostDatagrams } from "./host_datagrams.ts";
 import type { HostMetrics } from "./host_metrics.ts";
 import { HostSession } from "./host_session.ts";
+import { ReportLimit } from "./report_limit.ts";
 import type { ScriptBridge } from "./script_bridge.ts";
 import type { SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
 import type { HostStore } from "./store.ts";
@@ -20,8 +21,6 @@ import { WakeTimer } from "./wake_timer.ts";
 const outboundBytesMax = 1_048_576;
 /** How long a connection may take to close after we closed our side. */
 const lingerMs = 5_000;
-/** Connections that one other machine may hold. */
-const connectionsPerHostMax = 1_024;
 /** How often idle and blocked connections are looked for. */
 const sweepMs = 5_000;
 /** How long replies may take to leave once the server stops. */
@@ -43,6 +42,8 @@ export interface HostServerOptions {
   readonly mode: SessionShared["mode"];
   readonly idleMsMax: number;
   readonly connectionsMax: number;
+  /** Connections that one other machine may hold; 0 = as many as there may be. */
+  readonly connectionsPerHostMax: number;
   readonly tickMs: number;
   /** `__STOP__` was accepted. */
   stop(): void;
@@ -63,6 +64,7 @@ export class HostServer {
   readonly #perHost = new Map<string, number>();
   readonly #tasks: TaskRunner;
   readonly #wakes: WakeTimer<Connection>;
+  readonly #reports = new ReportLimit();
   readonly #ticker: Ticker;
   #startedAt = 0;
   #sweptAt = 0;
@@ -119,7 +121,7 @@ export class HostServer {
     }
   }
 
-  /** Takes no more connections and datagrams. Those that are open go on. */
+  /** Takes no more connections. Those that are open go on, and so do datagrams. */
   async stopAccepting(): Promise<void> {
     await this.#listener?.close();
   }
@@ -171,7 +173,7 @@ export class HostServer {
   }
 
   #open(connection: Connection): void {
-    const { metrics, connectionsMax, mode } = this.#options;
+    const { metrics, connectionsMax, connectionsPerHostMax, mode } = this.#options;
     const host = connection.remoteHost;
     this.#ticker.wake();
     metrics.tcp_accept_count++;
@@ -181,7 +183,7 @@ export class HostServer {
     this.#perHost.set(host, fromHost + 1);
     metrics.active_connections = this.#connections.size;
     const full = this.#connections.size > connectionsMax ||
-      (fromHost >= connectionsPerHostMax && !isLoopback(host));
+      (connectionsPerHostMax > 0 && fromHost >= connectionsPerHostMax && !isLoopback(host));
     if (full) return this.#drop(connection, "server_full");
     if (mode === "game") return this.#drop(connection, "game_unavailable");
     metrics.accepted_connections++;
@@ -276,10 +278,16 @@ export class HostServer {
   }
 
   #report(connection: Connection, reason: HostDisconnect): void {
-    const quiet = reason === "peer_done" || reason === "ping_answered";
-    const fields = { peer: showAddress(connection.remoteHost, connection.remotePort), reason };
-    if (quiet) this.#options.logger.debug(fields, "host connection closed");
-    else this.#options.logger.info(fields, "host connection closed");
+    const { logger } = this.#options;
+    const peer = showAddress(connection.remoteHost, connection.remotePort);
+    if (reason === "peer_done" || reason === "ping_answered") {
+      logger.debug({ peer, reason }, "host connection closed");
+      return;
+    }
+    const suppressed = this.#reports.report(reason, this.#now());
+    if (suppressed === undefined) return;
+    const more = suppressed === 0 ? {} : { not_shown: suppressed };
+    logger.info({ peer, reason, ...more }, "host connection closed");
   }
 
   #bind(port: number, onGamePort: boolean): Promise<UdpSocket> {

@@ -68,6 +68,8 @@ export class HostSession {
     if (this.#shared.mode === "auto" && (first === 0x84 || first === 0x86)) {
       return this.#close("destroy", "game_unavailable");
     }
+    // The handshake of TLS (RFC 8446 §5.1): a browser's, with bytes of a web page's choice in it.
+    if (first === 0x16) return this.#close("destroy", "tls_client");
     const state = first === 0x0a
       ? new PingStream(this.#shared)
       : new TextStream(this.#shared, this.#host);

@@ -83,7 +83,7 @@ export class TextStream {
   /** Answers lines until there is none or too much waits, then says what that means for input. */
   #answerLines(): SessionEffect[] {
     const effects: SessionEffect[] = [];
-    let out = takeReady(this.#slots);
+    let out = this.#takeReady();
     let more = true;
     while (more && this.#close === undefined && this.#mayAnswer(out)) {
       const line = this.#framer.next();
@@ -183,7 +183,26 @@ export class TextStream {
       this.#slots.push({ text });
       return "";
     }
-    return bounded(typeof text === "string" ? text : text());
+    return this.#bounded(typeof text === "string" ? text : text());
+  }
+
+  /** The replies at the head that nothing holds up any more. */
+  #takeReady(): string {
+    let ready = 0;
+    let out = "";
+    for (const { text } of this.#slots) {
+      if (text === undefined) break;
+      out += this.#bounded(typeof text === "string" ? text : text());
+      ready++;
+    }
+    if (ready > 0) this.#slots.splice(0, ready);
+    return out;
+  }
+
+  #bounded(text: string): string {
+    // A UTF-16 unit is at most 3 bytes of UTF-8; only long replies are worth counting exactly.
+    const fits = text.length * 3 < replyBytesMax || encoder.encode(text).length < replyBytesMax;
+    return `${fits ? text : this.#shared.commands.refuse("ERR_CODEC_FRAME_TOO_LARGE").text}\n`;
   }
 
   #countReply(): void {
@@ -205,25 +224,6 @@ const knownReplies: ReadonlyMap<string, Uint8Array> = new Map(
   ["M1_CONN_PONG\n", "M1_UDP_PONG\n", "M6_OK\n", "ERR_UNKNOWN_TCP\n"]
     .map((text) => [text, encoder.encode(text)]),
 );
-
-function takeReady(slots: ReplySlot[]): string {
-  let ready = 0;
-  let out = "";
-  while (ready < slots.length) {
-    const text = slots[ready]?.text;
-    if (text === undefined) break;
-    out += bounded(typeof text === "string" ? text : text());
-    ready++;
-  }
-  if (ready > 0) slots.splice(0, ready);
-  return out;
-}
-
-function bounded(text: string): string {
-  // A UTF-16 unit is at most 3 bytes of UTF-8; only long replies are worth counting exactly.
-  if (text.length * 3 < replyBytesMax) return text + "\n";
-  return encoder.encode(text).length < replyBytesMax ? text + "\n" : "ERR_CODEC_FRAME_TOO_LARGE\n";
-}
 
 function asciiOf(line: Uint8Array): string {
   return String.fromCharCode(...line);

@@ -112,7 +112,9 @@ export interface HttpListenOptions<T> {
 
 export interface HttpServerPort {
   /**
-   * Listens; `::` takes IPv4 too. Rejects with `BindError`. A `fetch` that throws is answered 500
+   * Listens; `::` takes IPv4 too. A connection without a request is cut after 10 seconds (Bun: up
+   * to 14). On Deno their number is bound by the limit for open files; Bun has no means for it: who
+   * serves the internet puts a proxy or a firewall's limit per address in front. Rejects with `BindError`. A `fetch` that throws is answered 500
    * with a plain line and reported to `error`; bodies over `bodyBytesMax` get 413; a malformed
    * upgrade gets 400, or 426 for another version of the protocol.
    */

@@ -18,6 +18,9 @@ export interface SpawnOptions {
   stderr?(bytes: Uint8Array): void;
   /** Opens a pipe to its standard input; else that is empty. */
   readonly stdin?: "pipe";
+  /** Away from the signals that a terminal sends to this program and all that it started (Ctrl-C),
+   * and from its hanging up: who starts it so passes on what it should hear. Not on Windows. */
+  readonly ownGroup?: boolean;
 }
 
 export interface ChildProcess {

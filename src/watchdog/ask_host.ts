@@ -11,6 +11,8 @@ const limits = { outboundBytesMax: 65_536, lingerMs: 100 } as const;
 export interface Answer {
   /** Somebody accepted the connection (TCP only). */
   readonly connected: boolean;
+  /** The connection was refused or closed; the peer did not merely stay silent (TCP only). */
+  readonly closed: boolean;
   /** Whole lines without their line ends, at most as many as were asked for. */
   readonly replies: readonly string[];
   /** Why there are fewer replies than asked for; undefined when there are enough. */
@@ -35,12 +37,13 @@ export function askTcp(
     let isDone = false;
     const decoder = new TextDecoder();
     const replies = () => text.split("\n").slice(0, -1).map((line) => line.replace(/\r$/, ""));
-    const finish = (failure?: string) => {
+    const finish = (failure?: string, how?: "closed") => {
       if (isDone) return;
       isDone = true;
       cancel();
       const connected = connection !== undefined;
-      resolve({ connected, replies: replies().slice(0, what.replies), failure });
+      const closed = how === "closed";
+      resolve({ connected, closed, replies: replies().slice(0, what.replies), failure });
       connection?.destroy();
     };
     const cancel = ports.clock.after(timeoutMs, () => finish(`no reply within ${timeoutMs} ms`));
@@ -62,11 +65,13 @@ export function askTcp(
           if (replies().length >= what.replies) finish();
           else if (text.length > replyBytesMax) finish("it speaks another protocol");
         },
-        end: () => finish("the connection was closed without a reply"),
+        end: () => finish("the connection was closed without a reply", "closed"),
         drain: () => {},
-        close: () => finish("the connection broke off"),
+        close: () => finish("the connection broke off", "closed"),
       },
-    }).catch((error: unknown) => finish(explain(error)));
+    }).catch((error: unknown) =>
+      finish(explain(error), isClosing(codeOf(error)) ? "closed" : undefined)
+    );
   });
 }
 
@@ -88,7 +93,12 @@ export function askUdp(
       cancelRepeat();
       socket?.close();
       const replies = reply === undefined ? [] : [reply];
-      resolve({ connected: false, replies, failure: reply === undefined ? failure : undefined });
+      resolve({
+        connected: false,
+        closed: false,
+        replies,
+        failure: reply === undefined ? failure : undefined,
+      });
     };
     const cancelEnd = ports.clock.after(timeoutMs, () => finish());
     const cancelRepeat = ports.clock.after(
@@ -120,7 +130,7 @@ export function askUdp(
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? error.code : undefined;
+  const code = codeOf(error);
   switch (code) {
     case "ECONNREFUSED":
       return "nobody listens (ECONNREFUSED)";
@@ -129,4 +139,12 @@ function explain(error: unknown): string {
     default:
       return typeof code === "string" ? code : error.message.split("\n", 1)[0] ?? "unknown cause";
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function isClosing(code: unknown): boolean {
+  return code === "ECONNREFUSED" || code === "ECONNRESET";
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { TcpPort } from "../ports/tcp.ts";
 import type { UdpPort } from "../ports/udp.ts";
 import { askTcp, askUdp } from "./ask_host.ts";
-import type { PortState } from "./supervisor_events.ts";
+import type { PortState, StopAnswer } from "./supervisor_events.ts";
 
 export interface ProbePorts {
   readonly tcp: TcpPort;
@@ -85,14 +85,15 @@ export async function checkPort(
 }
 
 /**
- * Asks the child to stop, authenticated with its one-time token. Whether it acknowledged. Like
- * every connection here it ends with the exchange.
+ * Asks the child to stop, authenticated with its one-time token. Like every connection here this
+ * one ends with the exchange.
  */
 export async function askToStop(
   ports: ProbePorts,
   at: Address & { token: string },
-): Promise<boolean> {
+): Promise<StopAnswer> {
   const lines = [`AUTH:${at.token}`, "__STOP__"];
   const answer = await askTcp(ports, { ...at, lines, replies: 2 });
-  return answer.replies.includes("__STOP_OK__");
+  if (answer.replies.includes("__STOP_OK__")) return "acknowledged";
+  return answer.closed && answer.replies.length === 0 ? "not_listening" : "not_taken";
 }

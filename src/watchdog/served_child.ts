@@ -58,6 +58,8 @@ export class ServedChild {
       env: { ...childEnvironment, [options.childTokenVariable]: token },
       // Its end of the pipe closes when this process ends in any way: a server can notice that.
       stdin: "pipe",
+      // Else Ctrl-C reaches it twice, from the terminal and from here, and twice means at once.
+      ownGroup: true,
       stdout: (bytes) => output.stdout.push(bytes),
       stderr: (bytes) => output.stderr.push(bytes),
     });

@@ -1,4 +1,5 @@
 import { unreachable } from "../base/assert.ts";
+import type { StopAnswer } from "./supervisor_events.ts";
 
 /** From `__STOP__` to SIGTERM, and from there to SIGKILL (host protocol, "Watchdog"). */
 export const stopStepMs = 4_000;
@@ -11,13 +12,15 @@ export type StopStep = "asked" | "terminated" | "killed";
 /**
  * Ends one child: `__STOP__`, then SIGTERM, then SIGKILL, each after the one before had its time.
  * `drainMs` is added once, where the child begins to drain: to the wait after an acknowledged
- * `__STOP__`, else to the wait after SIGTERM, and not at all for a child that hangs.
+ * `__STOP__`, else to the wait after SIGTERM, and not at all for a child that hangs. A healthy child
+ * that does not listen any more drains already, because a signal reached it that was not ours: SIGTERM at
+ * once would be its second, which cuts the drain off.
  */
 export class StopSequence {
   readonly #askedAt: number;
   readonly #drainMs: number;
   readonly #hangs: boolean;
-  #acknowledged = false;
+  #draining = false;
   #step: StopStep;
   #deadline: number;
 
@@ -44,13 +47,13 @@ export class StopSequence {
   }
 
   /** How `__STOP__` went. Returns whether SIGTERM is to be sent now. */
-  answered(acknowledged: boolean, now: number): boolean {
+  answered(answer: StopAnswer, now: number): boolean {
     if (this.#step !== "asked") return false;
-    if (!acknowledged) {
+    if (answer === "not_taken" || (answer === "not_listening" && this.#hangs)) {
       this.#terminate(now);
       return true;
     }
-    this.#acknowledged = true;
+    this.#draining = true;
     this.#deadline = this.#askedAt + stopStepMs + this.#drainMs;
     return false;
   }
@@ -79,7 +82,7 @@ export class StopSequence {
   }
 
   #terminate(now: number): void {
-    const drains = !this.#acknowledged && !this.#hangs;
+    const drains = !this.#draining && !this.#hangs;
     this.#step = "terminated";
     this.#deadline = now + stopStepMs + (drains ? this.#drainMs : 0);
   }

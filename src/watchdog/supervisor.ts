@@ -70,7 +70,7 @@ export class Supervisor {
         return;
       case "stop_answered":
         if (state.kind !== "stopping") return;
-        if (state.sequence.answered(event.acknowledged, now)) this.#kill("SIGTERM");
+        if (state.sequence.answered(event.answer, now)) this.#kill("SIGTERM");
         return;
       case "signal":
         if (event.signal === "SIGHUP") return this.#passOn(event.signal);

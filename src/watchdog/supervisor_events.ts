@@ -20,6 +20,10 @@ export type PortState =
   | { readonly kind: "free" }
   | { readonly kind: "held"; readonly detail: string };
 
+/** How `__STOP__` went. `not_listening`: the child refuses or closes connections without a word, as
+ * one does that is stopping already. */
+export type StopAnswer = "acknowledged" | "not_listening" | "not_taken";
+
 export type SupervisorEvent =
   /** Once, first. */
   | { readonly kind: "start" }
@@ -43,7 +47,7 @@ export type SupervisorEvent =
     readonly reason: string;
   }
   /** How `__STOP__` went; a child that did not acknowledge it is not going to drain. */
-  | { readonly kind: "stop_answered"; readonly acknowledged: boolean }
+  | { readonly kind: "stop_answered"; readonly answer: StopAnswer }
   | { readonly kind: "signal"; readonly signal: "SIGINT" | "SIGTERM" | "SIGHUP" }
   | { readonly kind: "wake" };
 

@@ -223,8 +223,8 @@ class Watchdog {
     const { host, tcpPort } = this.#healthAddress();
     const token = this.#child?.token ?? "";
     const at = { host, port: tcpPort, timeoutMs: stopStepMs, token };
-    const acknowledged = !this.#isGameOnly() && await askToStop(this.#runtime, at);
-    this.#handle({ kind: "stop_answered", acknowledged });
+    const answer = this.#isGameOnly() ? "not_taken" : await askToStop(this.#runtime, at);
+    this.#handle({ kind: "stop_answered", answer });
   }
 
   /** What is configured; the child's own words where that leaves the ports to the system. */

@@ -98,7 +98,7 @@ export function isHttpRequestLine(line: string): boolean {
 
 /** The same for the start of a line that is too long to be seen whole. */
 export function beginsLikeHttpRequest(start: string): boolean {
-  return /^[A-Z]{1,20} /.test(start);
+  return /^[A-Z]{1,20} (\/|\*|https?:)/.test(start);
 }
 
 /** Every verb of the host protocol; those that end in `:` take an argument. */

@@ -75,6 +75,23 @@ function requestConformance(under: HttpUnderTest): void {
     });
   });
 
+  it("takes an HTTP/1.0 request without Host as one for localhost", async () => {
+    const fetch = async (request: Request) => {
+      return new Response(`${request.method} ${request.url} ${await request.text()}`);
+    };
+    await withServer(under.http(), { fetch }, async ({ port, fetched, errors }) => {
+      const get = await rawConnect(port);
+      get.write("GET /health?a=b HTTP/1.0\r\n\r\n");
+      assert.equal((await get.readResponse()).body, "GET http://localhost/health?a=b ");
+      const post = await rawConnect(port);
+      post.write("POST /x HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
+      assert.equal((await post.readResponse()).body, "POST http://localhost/x hi");
+      assert.deepEqual(fetched.map(({ peer }) => peer.remoteHost), ["127.0.0.1", "127.0.0.1"]);
+      assert.deepEqual(errors, []);
+      for (const peer of [get, post]) peer.destroy();
+    });
+  });
+
   const refused: [string, string, number][] = [
     ["bytes that are not HTTP", "\x01\x02 garbage\r\n\r\n", 400],
     ["a request without Host", "GET / HTTP/1.1\r\n\r\n", 400],
@@ -279,6 +296,24 @@ function patienceConformance(under: HttpUnderTest): void {
           assert.deepEqual(webSockets.requests, []);
         },
       );
+    },
+  );
+
+  it(
+    "cuts a connection that asks nothing long before one that has asked",
+    { timeout: 30_000 },
+    async () => {
+      await withServer(under.http(), {}, async ({ port }) => {
+        const silent = await rawConnect(port);
+        const asked = await rawConnect(port);
+        let askedClosed = false;
+        void asked.closed.then(() => askedClosed = true);
+        asked.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        await asked.readResponse();
+        await silent.closed;
+        assert.equal(askedClosed, false);
+        asked.destroy();
+      });
     },
   );
 

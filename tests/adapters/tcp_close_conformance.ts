@@ -259,6 +259,24 @@ export function tcpCloseConformance(under: TcpUnderTest): void {
       });
     });
 
+    it("write() to a peer that has closed and resets ends the connection at once", async () => {
+      // An owner who keeps to `write`: after false nothing is read until `drain`.
+      const data = (connection: TcpConnection<Seen>) => {
+        for (let left = 1_000; left > 0; left--) {
+          if (!connection.write(pattern(14))) return connection.pause();
+        }
+      };
+      await withPair(under.port(), { server: { data } }, async ({ server, client, settle }) => {
+        client.connection.write(pattern(5));
+        client.connection.destroy();
+        await until(() => server.closes.length > 0, "the server notices");
+        await settle();
+        assert.equal(server.closes.length, 1);
+        assert.match(server.closes[0] ?? "", /^(error|remote)$/);
+        assert.equal(server.connection.bufferedBytes, 0);
+      });
+    });
+
     it("remoteHost and remotePort stay readable after close", async () => {
       await withPair(under.port(), {}, async ({ listener, server, client }) => {
         const { remotePort } = server.connection;

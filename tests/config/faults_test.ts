@@ -11,6 +11,8 @@ import { fakeFiles } from "../fakes/files.ts";
 
 const secret = "hunter2";
 
+const databasePath = 'db_path must be a path of 1–4,096 characters that does not begin with ":"';
+
 describe("loadSettings() with every key wrong", () => {
   it("reports each of them at once, on one line, with path, found and allowed", async () => {
     const document: Record<string, unknown> = { tcp_prot: 1, $schema: 5 };
@@ -75,8 +77,9 @@ describe("loadSettings() with every key wrong", () => {
         "x".repeat(60)
       }"… (65 characters)`,
     ],
-    ["db_path", "", 'db_path must be a path of 1–4,096 characters, got ""'],
-    ["db_path", "a\0b", 'db_path must be a path of 1–4,096 characters, got "a\\u0000b"'],
+    ["db_path", "", `${databasePath}, got ""`],
+    ["db_path", "a\0b", `${databasePath}, got "a\\u0000b"`],
+    ["db_path", ":memory:", `${databasePath}, got ":memory:"`],
     [
       "drift_mode",
       "Flow",

@@ -246,6 +246,17 @@ describe("loadSettings() values that depend on each other", () => {
     ]);
   });
 
+  it("refuses two things in one file, however its path is spelled", async () => {
+    assert.deepEqual(await faultLines({ file: `{"log": {"file": "./data//runtime.sqlite"}}` }), [
+      'Cannot use config "gw.json": log.file must be another file than db_path, ' +
+      'got "./data//runtime.sqlite"',
+    ]);
+    assert.deepEqual(await faultLines({ file: `{"watchdog": {"status_path": "gw.json"}}` }), [
+      'Cannot use config "gw.json": watchdog.status_path must be another file than ' +
+      'the configuration itself, got "gw.json"',
+    ]);
+  });
+
   it("refuses tcp_port 65535 without a udp_port", async () => {
     assert.deepEqual(await faultLines({ file: `{"tcp_port": 65535}` }), [
       'Cannot use config "gw.json": tcp_port must be below 65535 while udp_port is 0 ' +

@@ -31,6 +31,8 @@ export async function startWatchdog(
     tcpPort?: number;
     flags?: readonly string[];
     env?: Readonly<Record<string, string>>;
+    /** Made the leader of a process group, as a shell does with what it starts at a terminal. */
+    ownGroup?: boolean;
   } = {},
 ): Promise<WatchdogProgram> {
   const tcpPort = options.tcpPort ?? await freePort();
@@ -39,6 +41,7 @@ export async function startWatchdog(
   const child = Bun.spawn([binary, "watchdog", ...flags], {
     cwd: directory,
     env: { ...cleanEnvironment(), ...options.env },
+    detached: options.ownGroup ?? false,
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",

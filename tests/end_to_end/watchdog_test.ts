@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
 import { askServer, withDirectory } from "./run_program.ts";
 import {
@@ -18,6 +21,8 @@ const kills = 20;
 const backMsMax = 10_000;
 
 const quickProbes = ["--health-interval-s", "0.2", "--health-timeout-ms", "500"];
+/** Longer than a test: it ends when the last client leaves. */
+const longDrain = { FREEKILL_GW_DRAIN_SECONDS: "60" };
 const quickRestarts = ["--restart-delay-s", "0.1"];
 
 describe("freekill-gw watchdog", () => {
@@ -81,6 +86,52 @@ describe("freekill-gw watchdog", () => {
       assert.deepEqual({ child_running, child_pid }, { child_running: false, child_pid: null });
       const stopped = await watchdog.event(({ event }) => event === "child_stopped");
       assert.deepEqual([stopped["step"], stopped["code"]], ["asked", 0]);
+    });
+  });
+
+  for (
+    const [what, stop] of [
+      [
+        "Ctrl-C at a terminal",
+        (watchdog: WatchdogProgram) => process.kill(-watchdog.pid, "SIGINT"),
+      ],
+      ["a signal that the server got as well", (watchdog: WatchdogProgram, pid: number) => {
+        process.kill(pid, "SIGTERM");
+        watchdog.signal("SIGTERM");
+      }],
+    ] as const
+  ) {
+    it(`lets the server drain on ${what}`, async () => {
+      const options = { ownGroup: true, env: longDrain };
+      await withWatchdog(options, async (watchdog) => {
+        const pid = await watchdog.healthyChild();
+        const client = await HeldConnection.open(watchdog.tcpPort);
+        stop(watchdog, pid);
+        await watchdog.event(({ event }) => event === "signal_received");
+        await untilRefused(watchdog.tcpPort);
+        assert.equal(await client.ask("M1_CONN_PING"), "M1_CONN_PONG");
+        client.close();
+        assert.equal(await watchdog.exited, 0, watchdog.stderr);
+        const stopped = await watchdog.event(({ event }) => event === "child_stopped");
+        assert.deepEqual([stopped["step"], stopped["code"]], ["asked", 0]);
+        assert.doesNotMatch(watchdog.stderr, /stopping at once/);
+      });
+    });
+  }
+
+  it("ends all at once on a second Ctrl-C", async () => {
+    const options = { ownGroup: true, env: longDrain };
+    await withWatchdog(options, async (watchdog) => {
+      const pid = await watchdog.healthyChild();
+      const client = await HeldConnection.open(watchdog.tcpPort);
+      process.kill(-watchdog.pid, "SIGINT");
+      await untilRefused(watchdog.tcpPort);
+      process.kill(-watchdog.pid, "SIGINT");
+      assert.equal(await watchdog.exited, 0, watchdog.stderr);
+      client.close();
+      assert.equal(isServe(pid), false);
+      const stopped = await watchdog.event(({ event }) => event === "child_stopped");
+      assert.equal(stopped["step"], "killed");
     });
   });
 
@@ -206,7 +257,11 @@ const receiverProgram = `
 `;
 
 async function withWatchdog(
-  options: { flags?: readonly string[] },
+  options: {
+    flags?: readonly string[];
+    env?: Readonly<Record<string, string>>;
+    ownGroup?: boolean;
+  },
   use: (watchdog: WatchdogProgram, directory: string) => Promise<void>,
 ): Promise<void> {
   await withDirectory(async (directory) => {
@@ -231,4 +286,42 @@ function retrying(port: number): () => string | undefined {
   };
   ask();
   return () => answer;
+}
+
+/** A connection that has asked once and stays, so that a drain waits for it. */
+class HeldConnection {
+  readonly #socket: Socket;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  }
+
+  static async open(port: number): Promise<HeldConnection> {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    const held = new HeldConnection(socket);
+    assert.equal(await held.ask("M1_CONN_PING"), "M1_CONN_PONG");
+    return held;
+  }
+
+  async ask(command: string): Promise<string | undefined> {
+    this.#socket.write(`${command}\n`);
+    return (await this.#lines.next()).value;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Waits until nobody listens any more. */
+async function untilRefused(port: number): Promise<void> {
+  let refused: true | undefined;
+  const ask = () => {
+    askServer(port, "M1_CONN_PING").then(() => setTimeout(ask, 20), () => refused = true);
+  };
+  ask();
+  await until("the listener to close", () => refused);
 }

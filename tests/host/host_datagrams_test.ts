@@ -107,6 +107,15 @@ describe("HostDatagrams", () => {
     assert.equal(send(pong, { host: far, port: 9_527, now: 5_000 }).kind, "reply", "and later");
   });
 
+  it("HostDatagrams.replyTo() replaces a reply that no datagram can carry", () => {
+    const { machine, metrics } = datagrams();
+    const reply = (text: string) =>
+      new TextDecoder().decode(machine.replyTo({ host: "127.0.0.1" }, 10, text));
+    assert.equal(reply("x".repeat(65_506)).length, 65_507);
+    assert.equal(reply("x".repeat(65_507)), "ERR_CODEC_FRAME_TOO_LARGE\n");
+    assert.equal(metrics.rejected_command_count, 1);
+  });
+
   it("HostDatagrams.handle() never throws, whatever the bytes", () => {
     const { send } = datagrams();
     fc.assert(fc.property(fc.uint8Array({ maxLength: 3_000 }), (request) => {

@@ -13,7 +13,10 @@ const tickMs = 50;
 
 /** A server on a machine of its own, seen by a client on the same and on other machines. */
 async function fixture(
-  changes: Parameters<typeof hostFixture>[0] & { connectionsMax?: number } = {},
+  changes: Parameters<typeof hostFixture>[0] & {
+    connectionsMax?: number;
+    connectionsPerHostMax?: number;
+  } = {},
 ) {
   const clock = fakeClock();
   const network = new FakeNetwork({ clock });
@@ -50,6 +53,7 @@ async function fixture(
     mode: changes.mode ?? "auto",
     idleMsMax: changes.idleMsMax ?? 0,
     connectionsMax: changes.connectionsMax ?? 1_000,
+    connectionsPerHostMax: changes.connectionsPerHostMax ?? 0,
     tickMs,
     stop: () => void stops++,
   });
@@ -180,6 +184,35 @@ describe("HostServer", () => {
     await settle();
     assert.equal(fourth.text(), "M6_OK\n");
     assert.equal(first.closed, undefined);
+  });
+
+  it("HostServer bounds the connections of one other machine, not those of its own", async () => {
+    const { home, network, settle } = await fixture({ connectionsPerHostMax: 2 });
+    const greedy = network.machine("198.51.100.7");
+    const peers = [await connect(greedy), await connect(greedy), await connect(greedy)];
+    const other = await connect(network.machine("198.51.100.8"));
+    const local = [];
+    for (let i = 0; i < 4; i++) local.push(await connect(home, "127.0.0.1"));
+    await settle();
+    assert.deepEqual(peers.map(({ closed }) => closed === undefined), [true, true, false]);
+    assert.ok([other, ...local].every(({ closed }) => closed === undefined));
+  });
+
+  it("HostServer bounds its lines about closed connections, and says what it left out", async () => {
+    const { network, settle, log, clock } = await fixture();
+    const browser = network.machine("198.51.100.7");
+    const closeOne = async () => {
+      const peer = await connect(browser);
+      peer.connection.write(bytes("GET / HTTP/1.1\r\n\r\n"));
+      await settle();
+    };
+    for (let i = 0; i < 100; i++) await closeOne();
+    const lines = () => log.lines.filter(({ fields }) => fields["reason"] === "http_request");
+    const before = lines().length;
+    assert.ok(before < 50, `${before} lines`);
+    clock.advance(10_000);
+    await closeOne();
+    assert.equal(lines().at(-1)?.fields["not_shown"], 100 - before);
   });
 
   it("HostServer closes idle connections of other machines, and keeps those of its own", async () => {

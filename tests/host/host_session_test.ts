@@ -167,6 +167,24 @@ describe("HostSession with text", () => {
     assert.equal(text, "ERR_UNKNOWN_TCP\n");
   });
 
+  it("HostSession.handle() closes on a TLS handshake, whatever lines are in it", () => {
+    const hello = Uint8Array.of(0x16, 0x03, 0x01, 0x0a, ...bytes("__STOP__\n"));
+    const effects = hostFixture().session().handle({ kind: "data", bytes: hello }, 0);
+    assert.deepEqual(kinds(effects), ["destroy:tls_client"]);
+  });
+
+  it("HostSession.handle() replaces a reply that is too long, and counts it as refused", () => {
+    const { session, metrics } = hostFixture();
+    const one = session();
+    const [fits, long] = slotsOf(one.handle(data("M3_LUA_HELLO\nM3_LUA_HELLO\n"), 0));
+    assert.ok(fits && long);
+    const most = "x".repeat(65_535);
+    assert.equal(written(one.handle({ kind: "replied", slot: fits, text: most }, 0)), `${most}\n`);
+    const text = written(one.handle({ kind: "replied", slot: long, text: `${most}x` }, 0));
+    assert.equal(text, "ERR_CODEC_FRAME_TOO_LARGE\n");
+    assert.equal(metrics.rejected_command_count, 1);
+  });
+
   it("HostSession.handle() asks for the server's end after its reply", () => {
     const effects = hostFixture().session().handle(data("__STOP__\n"), 0);
     assert.deepEqual(kinds(effects), ["stop_server", "write"]);

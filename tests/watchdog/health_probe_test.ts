@@ -116,7 +116,7 @@ describe("checkPort()", () => {
 });
 
 describe("askToStop()", () => {
-  it("sends the token and __STOP__ in one go and tells whether that was acknowledged", async () => {
+  it("sends the token and __STOP__ in one go and tells how that went", async () => {
     const ports = await runtimeUnderTest();
     const heard: string[] = [];
     const answering = (...replies: string[]) =>
@@ -128,11 +128,11 @@ describe("askToStop()", () => {
       });
     const ask = async (port: number) =>
       await askToStop(ports, { host, port, timeoutMs, token: "s3cret" });
-    assert.equal(await ask(await answering("AUTH_OK", "__STOP_OK__")), true);
-    assert.equal(await ask(await answering("AUTH_OK", "ERR_FORBIDDEN")), false);
-    assert.equal(await ask(await answering("ERR_FORBIDDEN", "__STOP_OK__")), true);
-    assert.equal(await ask(await answering()), false);
-    assert.equal(await ask(await freePort()), false);
+    assert.equal(await ask(await answering("AUTH_OK", "__STOP_OK__")), "acknowledged");
+    assert.equal(await ask(await answering("AUTH_OK", "ERR_FORBIDDEN")), "not_taken");
+    assert.equal(await ask(await answering("ERR_FORBIDDEN", "__STOP_OK__")), "acknowledged");
+    assert.equal(await ask(await answering()), "not_listening");
+    assert.equal(await ask(await freePort()), "not_listening");
     assert.deepEqual(heard, new Array(4).fill("AUTH:s3cret\n__STOP__\n"));
   });
 });

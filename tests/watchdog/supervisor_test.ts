@@ -214,7 +214,7 @@ describe("Supervisor stops", () => {
     const machine = new SupervisorHarness({ drainMs: 30_000 });
     machine.startHealthy(0);
     machine.signal("SIGINT");
-    machine.send({ kind: "stop_answered", acknowledged: true });
+    machine.send({ kind: "stop_answered", answer: "acknowledged" });
     assert.deepEqual(machine.runUntil(33_999), []);
     assert.deepEqual(machine.runUntil(34_000), ["kill SIGTERM"]);
     assert.deepEqual(machine.runUntil(38_000), ["kill SIGKILL"]);
@@ -224,7 +224,7 @@ describe("Supervisor stops", () => {
     const machine = new SupervisorHarness({ drainMs: 30_000 });
     machine.startHealthy(0);
     machine.signal("SIGINT");
-    const refused = { kind: "stop_answered", acknowledged: false } as const;
+    const refused = { kind: "stop_answered", answer: "not_taken" } as const;
     assert.deepEqual(machine.send(refused), ["kill SIGTERM"]);
     assert.deepEqual(machine.runUntil(33_999), []);
     assert.deepEqual(machine.runUntil(34_000), ["kill SIGKILL"]);

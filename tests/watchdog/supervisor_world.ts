@@ -194,7 +194,10 @@ export class SupervisorWorld {
     if (answer === "silent") return;
     this.#at(this.#now + 1, () => {
       if (!child.isAlive) return;
-      this.#send({ kind: "stop_answered", acknowledged: answer !== "refuses" });
+      this.#send({
+        kind: "stop_answered",
+        answer: answer !== "refuses" ? "acknowledged" : "not_taken",
+      });
       if (answer === "ends") this.#end(child, 0, null);
     });
   }

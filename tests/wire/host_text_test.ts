@@ -131,7 +131,9 @@ describe("host commands as text", () => {
     assert.equal(isHttpRequestLine("PRI * HTTP/2.0"), true);
     for (const verb of hostVerbs) assert.equal(isHttpRequestLine(`${verb}x HTTP/1.1`), false);
     assert.equal(beginsLikeHttpRequest("GET /very-long"), true);
+    assert.equal(beginsLikeHttpRequest("OPTIONS * HTTP/1.1"), true);
     assert.equal(beginsLikeHttpRequest("M4_SAVE_STATE:a b"), false);
+    assert.equal(beginsLikeHttpRequest("HELLO there"), false);
   });
 
   it("isHostReply() knows replies, and no command", () => {

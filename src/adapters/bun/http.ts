@@ -4,6 +4,7 @@ import { plainAddress } from "../../base/address.ts";
 import { BindError } from "../../ports/bind_error.ts";
 import type { HttpListenOptions, HttpPeer, HttpServerPort } from "../../ports/http.ts";
 import {
+  absoluteUrl,
   agreedProtocol,
   asError,
   asksForWebSocket,
@@ -27,7 +28,10 @@ const BODY_TOO_BIG = "Request body exceeded maxRequestBodySize";
 /**
  * HTTP server on `Bun.serve`. A connection that is no WebSocket is cut after `idleSecondsMax`
  * without progress: Bun counts in steps of 4 seconds, and takes neither a header that drips in nor
- * a body slower than 16 KB/s for progress.
+ * a body slower than 16 KB/s for progress. Before its first request Bun gives a connection 10
+ * seconds, whatever `idleSecondsMax` says. It tells neither of new connections nor how many there
+ * are, its `closeIdleConnections()` spares the silent ones, and those of a server that was stopped
+ * with `stop(false)` stay for ever: there is nothing to build a limit for connections on.
  */
 export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServerPort {
   return {
@@ -57,22 +61,26 @@ function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server
     idleTimeout: idleSecondsMax,
     maxRequestBodySize: options.bodyBytesMax,
     websocket: bunWebSocketHandler<T>(webSocket?.limits.messageBytesMax ?? 0),
-    fetch(request, server) {
-      const refusal = refuseRequest(request.method, request.url);
+    fetch(received, server) {
+      const { headers } = received;
+      const url = absoluteUrl(received.url, headers.get("host"));
+      const refusal = refuseRequest(received.method, url);
       if (refusal !== undefined) return refusal;
-      const address = server.requestIP(request);
+      const address = server.requestIP(received);
       // It left between its request and now; nobody reads this.
       if (address === null) return new Response(null, { status: 400 });
       const peer = { remoteHost: plainAddress(address.address), remotePort: address.port };
       try {
-        if (owner !== undefined && asksForWebSocket(request.headers)) {
-          return upgrade(request, { peer, server, owner });
+        if (owner !== undefined && asksForWebSocket(headers)) {
+          return upgrade(received, { url, peer, server, owner });
         }
+        // Without a Host, Bun's own has only a path for a URL.
+        const request = url === received.url ? received : new Request(url, received);
         const response = options.fetch(request, peer);
         if (!(response instanceof Promise)) return response;
-        return response.catch((thrown) => failed(request, thrown, options));
+        return response.catch((thrown) => failed(received, thrown, options));
       } catch (thrown) {
-        return failed(request, thrown, options);
+        return failed(received, thrown, options);
       }
     },
   });
@@ -81,12 +89,17 @@ function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server
 /** Undefined when the connection is a WebSocket now. */
 function upgrade<T>(
   request: Request,
-  { peer, server, owner }: { peer: HttpPeer; server: Server<T>; owner: BunWebSocketOwner<T> },
+  { url, peer, server, owner }: {
+    url: string;
+    peer: HttpPeer;
+    server: Server<T>;
+    owner: BunWebSocketOwner<T>;
+  },
 ): Response | undefined {
   const { headers } = request;
   const refusal = refuseUpgrade(request.method, headers);
   if (refusal !== undefined) return refusal;
-  const decision = owner.handlers.upgrade({ ...peer, url: new URL(request.url), headers });
+  const decision = owner.handlers.upgrade({ ...peer, url: new URL(url), headers });
   if (!decision.accept) return decision.response;
   const data = new BunWebSocketConnection<T>(owner, decision.data, peer);
   // Left to itself Bun agrees to the first protocol that the peer offers.

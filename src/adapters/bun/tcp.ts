@@ -9,6 +9,7 @@ import type {
   TcpListener,
   TcpPort,
 } from "../../ports/tcp.ts";
+import { reportHandlerFailure } from "../handler_failure.ts";
 
 /** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
 const KEEP_ALIVE_MS = 60_000;
@@ -42,7 +43,7 @@ export function bunTcp(hook: TcpFailureHook = {}): TcpPort {
 }
 
 function logFailure(error: unknown): void {
-  console.error("A TCP handler failed; its connection was closed:", error);
+  reportHandlerFailure("A TCP handler failed; its connection was closed", error);
 }
 
 function listen<T>(
@@ -183,8 +184,7 @@ class BunConnection<T> implements TcpConnection<T> {
     if (this.#waiting !== null) return this.#keep(this.#waiting, bytes);
     const taken = this.#socket.write(bytes);
     if (taken === bytes.length) return true;
-    // Bun answers -1 when the connection has just failed; its close event follows.
-    if (taken < 0) return false;
+    if (taken < 0) return this.#cutFailed(this.#socket);
     this.#waiting = new OutboundBuffer(this.#endpoint.limits.outboundBytesMax);
     return this.#keep(this.#waiting, taken === 0 ? bytes : bytes.subarray(taken));
   }
@@ -254,6 +254,7 @@ class BunConnection<T> implements TcpConnection<T> {
     const waiting = this.#waiting;
     if (this.#socket === null || waiting === null) return;
     const taken = this.#socket.write(waiting.peek());
+    if (taken < 0) return void this.#cutFailed(this.#socket);
     if (taken > 0) waiting.drop(taken);
     if (waiting.length > 0) return;
     this.#waiting = null;
@@ -299,6 +300,14 @@ class BunConnection<T> implements TcpConnection<T> {
       // A reset, so that the kernel frees at once what it holds for this peer.
       this.#socket?.terminate();
     }
+    return false;
+  }
+
+  /** Bun answers a write with -1 when the connection has failed. Once the peer has sent its FIN
+   * nothing may tell of it again, so it ends here. */
+  #cutFailed(socket: Bun.Socket<BunConnection<T>>): false {
+    this.#reason ??= "error";
+    socket.terminate();
     return false;
   }
 

@@ -1,6 +1,7 @@
 import { plainAddress } from "../../base/address.ts";
 import { BindError } from "../../ports/bind_error.ts";
 import type { UdpHandlers, UdpPort, UdpSocket } from "../../ports/udp.ts";
+import { reportHandlerFailure } from "../handler_failure.ts";
 
 /** How often a send is tried that met the failure of an earlier datagram instead of its own. */
 const SEND_TRIES_MAX = 3;
@@ -20,7 +21,7 @@ export function bunUdp(hook: UdpFailureHook = {}): UdpPort {
 }
 
 function logFailure(error: unknown): void {
-  console.error("A UDP handler failed; its datagram was dropped:", error);
+  reportHandlerFailure("A UDP handler failed; its datagram was dropped", error);
 }
 
 async function bind(

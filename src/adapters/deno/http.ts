@@ -8,10 +8,12 @@ import {
   asksForWebSocket,
   codeOf,
   httpIdleSecondsMax,
+  httpSilentSecondsMax,
   internalError,
   refuseRequest,
   refuseUpgrade,
 } from "../http_rules.ts";
+import { connectionsMax } from "./file_limit.ts";
 import { headersOf, HttpExchange, urlOf, writeRawResponse } from "./http_exchange.ts";
 import { DenoWebSockets } from "./websocket.ts";
 
@@ -22,7 +24,7 @@ const REQUEST_IDLE_TIMES_MAX = 2;
 /**
  * HTTP server on `node:http`, WebSockets by `ws`: Deno's own have no ping, and no close frame for a
  * message that is too big. A connection that is no WebSocket is cut after `idleSecondsMax` without
- * a byte.
+ * a byte, and after `httpSilentSecondsMax` without one when it has not asked for anything yet.
  */
 export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServerPort {
   return {
@@ -34,9 +36,13 @@ export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServ
         keepAliveTimeout: idleMsMax,
         connectionsCheckingInterval: Math.min(1000, idleMsMax),
       });
+      // Out of files, node:net would stop accepting for ever without a word.
+      const most = connectionsMax();
+      if (most !== undefined) server.maxConnections = most;
       const webSockets = options.webSocket && new DenoWebSockets(options.webSocket, options.error);
       const sockets = trackSockets(server, idleMsMax);
       server.on("request", (incoming, outgoing) => {
+        incoming.socket.setTimeout(idleMsMax);
         const exchange = new HttpExchange(incoming, outgoing, options.bodyBytesMax);
         void exchange.answer((request) => options.fetch(request, peerOf(incoming)), options.error);
       });
@@ -44,6 +50,7 @@ export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServ
         void writeRawResponse(socket, refuseRequest("CONNECT", "") ?? internalError());
       });
       server.on("upgrade", (incoming, socket: Socket, head: Uint8Array) => {
+        socket.setTimeout(idleMsMax);
         void upgrade(incoming, { socket, head, options, webSockets });
       });
       await listen(server, options.host, options.port);
@@ -111,13 +118,14 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-/** All connections of a server, each cut when it is idle for too long. */
+/** All connections of a server, each cut when nothing comes of it for too long. */
 function trackSockets(server: Server, idleMsMax: number): Set<Socket> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    socket.setTimeout(idleMsMax, () => socket.destroy());
+    const silentMsMax = Math.min(idleMsMax, httpSilentSecondsMax * 1000);
+    socket.setTimeout(silentMsMax, () => socket.destroy());
   });
   return sockets;
 }

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { asError, internalError, refuseRequest } from "../http_rules.ts";
+import { absoluteUrl, asError, internalError, refuseRequest } from "../http_rules.ts";
 
 /** One request of `node:http` and its response, as Fetch shows them. */
 export class HttpExchange {
@@ -103,10 +103,7 @@ export class HttpExchange {
 
 /** The absolute URL of a request; not a valid one when its target or Host are not. */
 export function urlOf(incoming: IncomingMessage): string {
-  const target = incoming.url ?? "";
-  return target.startsWith("/")
-    ? `http://${incoming.headers.host ?? "localhost"}${target}`
-    : target;
+  return absoluteUrl(incoming.url ?? "", incoming.headers.host ?? null);
 }
 
 export function headersOf(incoming: IncomingMessage): Headers {

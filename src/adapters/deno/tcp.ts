@@ -10,6 +10,7 @@ import type {
   TcpListener,
   TcpPort,
 } from "../../ports/tcp.ts";
+import { reportHandlerFailure } from "../handler_failure.ts";
 import { connectionsMax } from "./file_limit.ts";
 
 /** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
@@ -48,7 +49,7 @@ export function denoTcp(hook: TcpFailureHook = {}): TcpPort {
 }
 
 function logFailure(error: unknown): void {
-  console.error("A TCP handler failed; its connection was closed:", error);
+  reportHandlerFailure("A TCP handler failed; its connection was closed", error);
 }
 
 function listen<T>(
@@ -270,8 +271,8 @@ class DenoConnection<T> implements TcpConnection<T> {
     this.#socket.write(bytes.slice(), this.#written);
   }
 
-  readonly #written = (): void => {
-    if (this.#destroyed || this.#socket.writableLength > 0) return;
+  readonly #written = (error?: Error | null): void => {
+    if (error || this.#destroyed || this.#socket.writableLength > 0) return;
     while (this.#waiting !== null && this.#socket.writableLength === 0) {
       const piece = this.#waiting.peek(this.#pieceBytes);
       this.#send(piece);

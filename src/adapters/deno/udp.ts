@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { plainAddress } from "../../base/address.ts";
 import { BindError } from "../../ports/bind_error.ts";
 import type { UdpHandlers, UdpPort, UdpSocket } from "../../ports/udp.ts";
+import { reportHandlerFailure } from "../handler_failure.ts";
 
 /** Datagrams given to the system that it has not taken yet. More are refused: it is behind, and
  * what is late is worth nothing. */
@@ -24,7 +25,7 @@ export function denoUdp(hook: UdpFailureHook = {}): UdpPort {
 }
 
 function logFailure(error: unknown): void {
-  console.error("A UDP handler failed; its datagram was dropped:", error);
+  reportHandlerFailure("A UDP handler failed; its datagram was dropped", error);
 }
 
 function bind(

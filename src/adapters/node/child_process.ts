@@ -25,6 +25,8 @@ export function spawnChild(command: string, options: SpawnOptions): Promise<Chil
           options.stderr === undefined ? "ignore" : "pipe",
         ],
         windowsHide: true,
+        // On Windows this would open a console window.
+        detached: options.ownGroup === true && process.platform !== "win32",
       });
       child.once("error", refuse);
       child.once("spawn", () => {

@@ -1,5 +1,7 @@
-/** More than this in one frame from a child is not ours: the longest answer has 65,536 bytes. */
-const frameBytesMax = 131_072;
+import { scriptLimits } from "./script_sandbox.ts";
+
+/** More than this in one frame from a child is not ours: the longest is a version and a few words. */
+const frameBytesMax = scriptLimits.versionBytesMax + 1_024;
 
 /**
  * A frame between the server and a native Lua: a 32-bit length, then texts, each behind a 32-bit

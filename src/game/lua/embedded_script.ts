@@ -15,8 +15,11 @@ const startMsMax = 15_000;
 const stopping = "the server is stopping";
 
 interface Waiting {
+  /** To be loaded; undefined for a greeting. */
+  readonly script: LoadedScript | undefined;
   readonly settle: (outcome: ScriptOutcome) => void;
-  stopTimer: () => void;
+  /** undefined until the worker was ready once. */
+  stopTimer: (() => void) | undefined;
 }
 
 /** What a running worker is known by. */
@@ -39,6 +42,9 @@ interface Running {
  * Tried on Bun 1.4 and Deno 2.9: `terminate()` returns at once, yet neither runtime stops a loop inside
  * WebAssembly by it (Bun stops one in JavaScript, Deno did not within 8 s), and the thread keeps its
  * core. So the guard inside must win, and abandoning says so through shared memory as well.
+ *
+ * A worker whose state was lost, or has grown and failed, is ended and the next call gets a fresh one:
+ * thrown away inside a worker, the memory would stay until its next garbage collection.
  */
 export class EmbeddedScript implements ScriptHost {
   readonly #workers: WorkersPort;
@@ -85,14 +91,18 @@ export class EmbeddedScript implements ScriptHost {
     if (this.#closed) return Promise.resolve(failed(stopping));
     const id = this.#nextId++;
     return new Promise((settle) => {
-      this.#waiting.set(id, { settle, stopTimer: () => {} });
-      const running = this.#running ??= this.#start();
-      running.unanswered++;
-      running.handle.post(this.#message(id, running, script));
-      if (!running.ready) return;
-      this.#startTimer(id);
-      if (running.unanswered === 1) this.#watch(running);
+      this.#waiting.set(id, { script, settle, stopTimer: undefined });
+      this.#post(id, script);
     });
+  }
+
+  #post(id: number, script: LoadedScript | undefined): void {
+    const running = this.#running ??= this.#start();
+    running.unanswered++;
+    running.handle.post(this.#message(id, running, script));
+    if (!running.ready) return;
+    this.#startTimer(id);
+    if (running.unanswered === 1) this.#watch(running);
   }
 
   #message(id: number, running: Running, script: LoadedScript | undefined): ScriptWorkerIn {
@@ -139,16 +149,34 @@ export class EmbeddedScript implements ScriptHost {
         for (const id of this.#waiting.keys()) this.#startTimer(id);
         return this.#watch(running);
       case "answer":
-        running.unanswered--;
-        this.#pause.worked();
-        this.#settle(message.id, message.answer);
-        return this.#watch(running);
+        return this.#receiveAnswer(running, message);
     }
+  }
+
+  #receiveAnswer(running: Running, message: ScriptWorkerOut & { kind: "answer" }): void {
+    const { id, answer, usable } = message;
+    const wasLoad = this.#waiting.get(id)?.script !== undefined;
+    running.unanswered--;
+    if (answer.outcome !== "failed") this.#pause.worked();
+    this.#settle(id, answer);
+    if (usable) return this.#watch(running);
+    // Without its script there is nothing to greet: who waits for that is told why.
+    if (wasLoad) return this.#lose(answer.text);
+    this.#replace();
+  }
+
+  /** Ends the worker. What waits, through no fault of its own, goes to a fresh one. */
+  #replace(): void {
+    this.#endWorker();
+    const waiting = [...this.#waiting];
+    if (waiting.length === 0) return;
+    if (this.#script !== undefined) void this.#request(this.#script);
+    for (const [id, { script }] of waiting) this.#post(id, script);
   }
 
   #startTimer(id: number): void {
     const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
+    if (waiting === undefined || waiting.stopTimer !== undefined) return;
     const { turnMs } = this.#options;
     waiting.stopTimer = this.#clock.after(
       turnMs + answerGraceMs,
@@ -173,6 +201,11 @@ export class EmbeddedScript implements ScriptHost {
   }
 
   #abandon(reason: string): void {
+    this.#endWorker();
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, failed(reason));
+  }
+
+  #endWorker(): void {
     const running = this.#running;
     if (running !== undefined) {
       running.stopTimer();
@@ -180,14 +213,13 @@ export class EmbeddedScript implements ScriptHost {
       running.handle.terminate();
     }
     this.#running = undefined;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, failed(reason));
   }
 
   #settle(id: number, outcome: ScriptOutcome): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#waiting.delete(id);
-    waiting.stopTimer();
+    waiting.stopTimer?.();
     waiting.settle(outcome);
   }
 }

@@ -4,6 +4,7 @@ import { encodeFrame, FrameReader } from "./child_frames.ts";
 import type { LoadedScript, ScriptHostOptions, ScriptOutcome } from "./script_host.ts";
 import { scriptLimits, scriptSandbox } from "./script_sandbox.ts";
 import { tooLong } from "./script_state.ts";
+import { oneLine } from "./script_text.ts";
 
 /** A Lua that has not said it is ready by then will not: it takes milliseconds. */
 const startMsMax = 5_000;
@@ -14,8 +15,8 @@ const overheadMb = 16;
  * input closes, save in the middle of a loop; this ends it then.
  */
 const processorSecondsMax = 600;
-/** How much of the first line on a child's error output goes into a reason. */
-const complaintCharsMax = 160;
+/** How much of what a child wrote that does not speak our frames goes into a reason. */
+const complaintCharsMax = 100;
 /** Exit codes: ours for a wrong Lua, and those of env(1) for a program that cannot be run. */
 const exits = { wrongVersion: 93, cannotRun: 126, notFound: 127 };
 
@@ -28,8 +29,7 @@ ulimit -v "$1"; ulimit -t "$2"; ulimit -f 0; ulimit -c 0; } 2>/dev/null
 shift 2; exec env -i PATH="$PATH" "$@"`;
 
 /** Given to Lua with -e. Its text must parse in Lua 5.1 too, which is to be told what is wrong. */
-const bootstrap = String.raw`
-if _VERSION ~= "Lua 5.4" then
+const bootstrap = String.raw`if _VERSION ~= "Lua 5.4" then
   io.stderr:write("Lua 5.4 is needed, this is " .. _VERSION)
   os.exit(${exits.wrongVersion})
 end
@@ -78,6 +78,7 @@ export class NativeLua {
   #markReady: () => void = () => {};
   #errors = "";
   #end: string | undefined;
+  #retired: string | undefined;
 
   /** `command` is split at spaces: `lua5.4`, `/usr/bin/lua5.4 -W`. */
   constructor(clock: Clock, command: string, options: ScriptHostOptions) {
@@ -134,6 +135,12 @@ export class NativeLua {
     return this.#call([new TextEncoder().encode("hello")]);
   }
 
+  /** Ends it as soon as its calls under way are answered; each has the time of a turn for that. */
+  retire(reason: string): void {
+    this.#retired = reason;
+    if (this.#waiting.length === 0) this.kill(reason);
+  }
+
   /** Kills it; calls under way are answered with `reason`. */
   kill(reason: string): void {
     if (this.#end !== undefined) return;
@@ -160,7 +167,10 @@ export class NativeLua {
   #receive(bytes: Uint8Array): void {
     if (this.#end !== undefined) return;
     const frames = this.#frames.push(bytes);
-    if (frames === undefined) return this.kill(`"${this.#command}" is no Lua: it wrote nonsense`);
+    if (frames === undefined) {
+      const sample = new TextDecoder().decode(bytes.subarray(0, scriptLimits.reasonBytesMax));
+      return this.kill(`${this.#speaksOther()}, it wrote: ${complaint(sample)}`);
+    }
     for (const [kind, first, second] of frames) this.#handle(kind, first ?? "", second ?? "");
   }
 
@@ -172,11 +182,12 @@ export class NativeLua {
     if (kind === "printed") return this.#options.printed(first);
     const waiting = this.#waiting.shift();
     if (kind !== "answer" || waiting === undefined) {
-      return this.kill("the Lua process broke the protocol");
+      return this.kill(this.#speaksOther());
     }
     waiting.stopTimer();
     const outcome = first === "ok" || first === "missing" ? first : "failed";
     waiting.settle({ outcome, text: second });
+    if (this.#retired !== undefined) this.retire(this.#retired);
   }
 
   #complain(bytes: Uint8Array): void {
@@ -184,14 +195,27 @@ export class NativeLua {
     this.#errors += new TextDecoder().decode(bytes.subarray(0, scriptLimits.reasonBytesMax));
   }
 
+  #speaksOther(): string {
+    return `"${this.#command}" does not speak our protocol as a Lua 5.4 would`;
+  }
+
   #explain(exit: ChildExit): string {
     const cannot = `Cannot start "${this.#command}"`;
-    const said = (this.#errors.trim().split("\n")[0] ?? "").slice(0, complaintCharsMax);
+    const said = complaint(this.#errors);
     if (exit.code === exits.notFound) return `${cannot}: there is no such program`;
     if (exit.code === exits.cannotRun) return `${cannot}: it may not be run`;
     if (exit.code === exits.wrongVersion) return `${cannot}: ${said}`;
-    if (!this.#ready) return `"${this.#command}" is no Lua 5.4: ${said || "it ended at once"}`;
+    if (!this.#ready) return `${this.#speaksOther()}: ${said || "it ended at once"}`;
     const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
     return said === "" ? `the Lua process ended ${how}` : `the Lua process ended ${how}: ${said}`;
   }
+}
+
+/** The first line of what a program wrote, fit for a reason. Programs like to repeat what they were
+ * called with, which is our own code. */
+function complaint(output: string): string {
+  const [line = ""] = output.trim().split("\n");
+  const own = line.indexOf(bootstrap.slice(0, 11));
+  const theirs = own < 0 ? line : `${line.slice(0, own)}…`;
+  return oneLine(theirs).slice(0, complaintCharsMax);
 }

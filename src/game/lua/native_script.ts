@@ -8,7 +8,7 @@ const stopping = "the server is stopping";
 
 /**
  * A script in a native Lua (`lua_command`). Each load is a process of its own, which takes the place
- * of the one before when it went well. A call that is late costs the process its life; the next call
+ * of the one before when it went well, and lets it finish. A call that is late costs the process its life; the next call
  * starts another with the same script.
  */
 export class NativeScript implements ScriptHost {
@@ -22,6 +22,8 @@ export class NativeScript implements ScriptHost {
   #restarting: Promise<ScriptOutcome> | undefined;
   /** Processes that are starting or loading. */
   readonly #coming = new Set<NativeLua>();
+  /** Processes of earlier scripts that still answer; a turn ends them at the latest. */
+  readonly #going = new Set<NativeLua>();
   #lastLoad: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -59,7 +61,15 @@ export class NativeScript implements ScriptHost {
   close(): void {
     this.#closed = true;
     this.#running?.kill(stopping);
-    for (const lua of this.#coming) lua.kill(stopping);
+    for (const lua of [...this.#coming, ...this.#going]) lua.kill(stopping);
+  }
+
+  /** Calls of the script before finish: who asked ahead of the load is answered by what was there. */
+  #retire(lua: NativeLua | undefined): void {
+    for (const gone of this.#going) if (gone.end !== undefined) this.#going.delete(gone);
+    if (lua === undefined) return;
+    lua.retire("the script was loaded again");
+    if (lua.end === undefined) this.#going.add(lua);
   }
 
   async #loadNow(script: LoadedScript): Promise<ScriptOutcome> {
@@ -73,7 +83,7 @@ export class NativeScript implements ScriptHost {
       lua.kill("its script did not load");
       return outcome;
     }
-    this.#running?.kill("the script was loaded again");
+    this.#retire(this.#running);
     this.#running = lua;
     this.#script = script;
     return outcome;

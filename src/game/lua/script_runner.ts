@@ -13,6 +13,8 @@ const retryMs = 1_000;
 /** Printed lines a minute that reach the log; a script that is called often may print each time. */
 const printedLinesPerMinute = 300;
 const minuteMs = 60_000;
+/** Different warnings a minute; a script may give another reason each time. */
+const warningsPerMinute = 10;
 
 /** The answer to a greeting; `version` and `reason` are single lines. */
 export type HelloAnswer =
@@ -50,6 +52,7 @@ export class ScriptRunner {
   /** Loads run one after the other. */
   #loading: Promise<ScriptOutcome> | undefined;
   #lastReload: Promise<unknown> = Promise.resolve();
+  #warned = { windowStart: -Infinity, told: new Set<string>() };
   #printed = { windowStart: -Infinity, lines: 0 };
   #closed = false;
 
@@ -67,9 +70,11 @@ export class ScriptRunner {
     await this.#lastReload;
     const loaded = await this.#ensureLoaded();
     const answer = loaded.outcome === "ok" ? await this.#openHost().hello() : loaded;
-    return answer.outcome === "ok"
-      ? { kind: "ok", version: oneLine(answer.text) }
-      : { kind: answer.outcome, reason: reasonLine(answer.text) };
+    if (answer.outcome === "ok") return { kind: "ok", version: oneLine(answer.text) };
+    const reason = reasonLine(answer.text);
+    const isToldAlready = loaded.outcome !== "ok" && this.#options.scriptPath !== "";
+    if (!isToldAlready) this.#warn(reason, "The script did not greet");
+    return { kind: answer.outcome, reason };
   }
 
   /** Loads the file again; the state before stays when that fails. Never rejects. */
@@ -121,8 +126,7 @@ export class ScriptRunner {
       this.#lastFault = undefined;
     } else {
       this.#lastFault = { answer, at: this.#options.clock.monotonic() };
-      const fields = { script: this.#name, reason: reasonLine(answer.text) };
-      if (!this.#closed) this.#options.logger.warn(fields, "The script was not loaded");
+      this.#warn(reasonLine(answer.text), "The script was not loaded");
     }
     return answer;
   }
@@ -161,6 +165,18 @@ export class ScriptRunner {
     });
     if (this.#closed) this.#host.close();
     return this.#host;
+  }
+
+  /** Each thing once a minute: probes come often. */
+  #warn(reason: string, message: string): void {
+    const now = this.#options.clock.monotonic();
+    const isOver = now - this.#warned.windowStart >= minuteMs;
+    if (isOver) this.#warned = { windowStart: now, told: new Set() };
+    const { told } = this.#warned;
+    const line = `${message}: ${reason}`;
+    if (this.#closed || told.has(line) || told.size >= warningsPerMinute) return;
+    told.add(line);
+    this.#options.logger.warn({ script: this.#name, reason }, message);
   }
 
   #print(text: string): void {

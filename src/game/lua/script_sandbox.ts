@@ -2,9 +2,9 @@
 export const scriptLimits = {
   /** A script is read whole; more than this is not a script written by hand. */
   scriptBytesMax: 4 * 1024 * 1024,
-  /** An answer goes into one line of at most 65,536 bytes; the host protocol refuses a longer one
-   * (`ERR_CODEC_FRAME_TOO_LARGE`), so what just misses that has to come through to it. */
-  versionBytesMax: 65_536,
+  /** The host protocol refuses a reply over 65,536 bytes itself (`ERR_CODEC_FRAME_TOO_LARGE`), so
+   * what misses that comes through to it; this bounds what a script can put into memory by it. */
+  versionBytesMax: 131_072,
   /** A reason must fit a line of the log and of a probe. */
   reasonBytesMax: 512,
   /** One printed line; the rest of it is cut off. */

@@ -5,7 +5,7 @@ import { scriptSandbox } from "./script_sandbox.ts";
 /** One script in one state of the embedded Lua. */
 export interface ScriptState {
   /** False once the state is lost, or keeps so much memory after a failure that it is better
-   * replaced (WebAssembly's memory never shrinks): open another. */
+   * replaced (WebAssembly's memory never shrinks). */
   readonly usable: boolean;
   hello(): ScriptOutcome;
   close(): void;

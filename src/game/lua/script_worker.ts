@@ -4,7 +4,7 @@ import type { LoadedScript, ScriptOutcome } from "./script_host.ts";
 import { openScriptState, type ScriptState } from "./script_state.ts";
 import { wasmoonEngines } from "./wasmoon_engine.ts";
 
-/** To the worker. Each request is answered once, in order. */
+/** To the worker. Each request is answered once, in order, until an answer is not `usable`. */
 export type ScriptWorkerIn =
   | {
     readonly kind: "load";
@@ -23,7 +23,14 @@ export type ScriptWorkerOut =
   | { readonly kind: "ready" }
   /** Instead of that: Lua could not be compiled; nothing comes after it. */
   | { readonly kind: "broken"; readonly reason: string }
-  | { readonly kind: "answer"; readonly id: number; readonly answer: ScriptOutcome }
+  /** `usable`: a state that is fit for more is there. Without one nothing further is answered: this
+   * worker is to be ended, because only that gives the memory of WebAssembly back at once. */
+  | {
+    readonly kind: "answer";
+    readonly id: number;
+    readonly answer: ScriptOutcome;
+    readonly usable: boolean;
+  }
   | { readonly kind: "printed"; readonly text: string };
 
 /** Files that are part of the program. */
@@ -37,41 +44,31 @@ export function runLuaWorker(
   scope: WorkerScope<ScriptWorkerIn, ScriptWorkerOut>,
   assets: LuaAssets,
 ): void {
-  let current: { state: ScriptState; reopen: () => ReturnType<typeof openScriptState> } | undefined;
+  let current: ScriptState | undefined;
+  let isOver = false;
 
   const log = (text: string) => scope.post({ kind: "printed", text });
 
   const load = (engines: LuaEngineFactory, request: ScriptWorkerIn & { kind: "load" }) => {
     const { script, turnMs, memoryBytesMax } = request;
     const stop = new Int32Array(request.stop);
-    const reopen = () =>
-      openScriptState(engines, script, {
-        turnMs,
-        memoryBytesMax,
-        now: () => Atomics.load(stop, 0) === 0 ? performance.now() : Infinity,
-        log,
-      });
-    const opened = reopen();
+    const opened = openScriptState(engines, script, {
+      turnMs,
+      memoryBytesMax,
+      now: () => Atomics.load(stop, 0) === 0 ? performance.now() : Infinity,
+      log,
+    });
     if ("failed" in opened) return failed(opened.failed);
-    current?.state.close();
-    current = { state: opened.state, reopen };
+    current?.close();
+    current = opened.state;
     return { outcome: "ok", text: "" } as const;
-  };
-
-  const hello = (): ScriptOutcome => {
-    if (current === undefined) return failed("no script is loaded");
-    if (!current.state.usable) {
-      current.state.close();
-      const opened = current.reopen();
-      if ("failed" in opened) return failed(opened.failed);
-      current.state = opened.state;
-    }
-    return current.state.hello();
   };
 
   const handle = (engines: LuaEngineFactory, request: ScriptWorkerIn): ScriptOutcome => {
     try {
-      return request.kind === "load" ? load(engines, request) : hello();
+      return request.kind === "load"
+        ? load(engines, request)
+        : current?.hello() ?? failed("no script is loaded");
     } catch (fault) {
       return failed(messageOf(fault));
     }
@@ -81,7 +78,11 @@ export function runLuaWorker(
     const engines = await wasmoonEngines(await assets.luaWasm());
     scope.post({ kind: "ready" });
     scope.onMessage((request) => {
-      scope.post({ kind: "answer", id: request.id, answer: handle(engines, request) });
+      if (isOver) return;
+      const answer = handle(engines, request);
+      const usable = current?.usable ?? false;
+      isOver = !usable;
+      scope.post({ kind: "answer", id: request.id, answer, usable });
     });
   };
   start().catch((fault) => scope.post({ kind: "broken", reason: messageOf(fault) }));

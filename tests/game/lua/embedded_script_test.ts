@@ -16,7 +16,7 @@ interface Played {
   send(message: ScriptWorkerOut): void;
   error(error: Error): void;
   /** Answers the oldest request that has no answer yet. */
-  answer(answer: ScriptOutcome): void;
+  answer(answer: ScriptOutcome, usable?: "lost"): void;
 }
 
 function playedWorkers(): { port: WorkersPort; workers: Played[] } {
@@ -29,9 +29,9 @@ function playedWorkers(): { port: WorkersPort; workers: Played[] } {
         terminated: false,
         send: (message) => handlers.message(message as Out),
         error: (error) => handlers.error(error),
-        answer: (answer) => {
+        answer: (answer, usable) => {
           const { id } = worker.posted[answered++] ?? assert.fail("nothing was asked");
-          worker.send({ kind: "answer", id, answer });
+          worker.send({ kind: "answer", id, answer, usable: usable === undefined });
         },
       };
       workers.push(worker);
@@ -154,6 +154,55 @@ describe("EmbeddedScript", () => {
       assert.deepEqual(await call, { outcome: "ok", text: "v1" });
     }
     assert.ok(!worker().terminated);
+  });
+
+  it("ends a worker whose state was lost; what waits behind goes to a fresh one", async () => {
+    const { clock, worker, workers, embedded } = await setUpLoaded();
+    const bomb = embedded.hello();
+    const behind = embedded.hello();
+    worker().answer({ outcome: "failed", text: "too much memory" }, "lost");
+    assert.deepEqual(await bomb, { outcome: "failed", text: "too much memory" });
+    assert.ok(worker(0).terminated);
+    assert.deepEqual(worker(1).posted.map((one) => one.kind), ["load", "hello"]);
+    worker(1).send({ kind: "ready" });
+    worker(1).answer(done);
+    worker(1).answer({ outcome: "failed", text: "too much memory" }, "lost");
+    assert.deepEqual(await behind, { outcome: "failed", text: "too much memory" });
+    assert.ok(worker(1).terminated);
+    assert.equal(workers.length, 2, "nobody waits: the next one starts with the next call");
+    assert.equal(clock.waiting, 0);
+    // However often that was, the next call does not wait.
+    for (let loss = 2; loss < 8; loss++) {
+      const hello = embedded.hello();
+      worker(loss).send({ kind: "ready" });
+      worker(loss).answer(done);
+      worker(loss).answer({ outcome: "failed", text: "too much memory" }, "lost");
+      assert.deepEqual(await hello, { outcome: "failed", text: "too much memory" });
+    }
+  });
+
+  it("ends a worker in which the script does not load, with the reason for who waits", async () => {
+    const { clock, worker, embedded } = await setUpLoaded();
+    const bomb = embedded.hello();
+    worker().answer({ outcome: "failed", text: "too much memory" }, "lost");
+    await bomb;
+    const hello = embedded.hello();
+    worker(1).send({ kind: "ready" });
+    worker(1).answer({ outcome: "failed", text: "it does not load" }, "lost");
+    assert.deepEqual(await hello, { outcome: "failed", text: "it does not load" });
+    assert.ok(worker(1).terminated);
+    // A script that fails to load there leaves the one before to be loaded.
+    const reload = embedded.load({ ...script, name: "other.lua" });
+    worker(2).send({ kind: "ready" });
+    worker(2).answer({ outcome: "failed", text: "wrong" }, "lost");
+    assert.deepEqual(await reload, { outcome: "failed", text: "wrong" });
+    void embedded.hello();
+    assert.deepEqual(
+      worker(3).posted.map((one) => one.kind === "load" ? one.script.name : one.kind),
+      ["hello.lua", "hello"],
+    );
+    embedded.close();
+    assert.equal(clock.waiting, 0);
   });
 
   it("slows down when workers are lost again and again", async () => {

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { scriptLimits } from "../../../src/game/lua/script_sandbox.ts";
 import type { HelloResult, ScriptBridge } from "../../../src/host/script_bridge.ts";
 import type { Logger } from "../../../src/ports/log.ts";
+import { replyBytesMax } from "../../../src/wire/host_text.ts";
 import { type FakeLog, fakeLog } from "../../fakes/log.ts";
 import { hostileGreetings } from "./hostile_scripts.ts";
 
@@ -103,10 +104,11 @@ export function scriptBridgeConformance(
       await write("function runtime_hello() return 'v\\xff' end");
       assert.deepEqual(await start().hello(), { kind: "ok", version: "v\ufffd" });
       const bytesMax = scriptLimits.versionBytesMax;
+      assert.ok(bytesMax > replyBytesMax, "the host protocol can refuse what is too long for it");
       await write(`function runtime_hello() return ('x'):rep(${bytesMax}) end`);
       assert.equal(versionOf(await start().hello())?.length, bytesMax);
       await write(`function runtime_hello() return ('x'):rep(${bytesMax + 1}) end`);
-      assertFailed(await start().hello(), /at most 65536 bytes, it returned 65537/);
+      assertFailed(await start().hello(), /at most 131072 bytes, it returned 131073/);
       closeAll();
     });
 
@@ -119,6 +121,37 @@ export function scriptBridgeConformance(
       await write("function runtime_hello() return 'other' end");
       assert.deepEqual(await bridge.reload(), { ok: true, changed: true });
       assert.deepEqual(await bridge.hello(), { kind: "ok", version: "other" });
+      closeAll();
+    });
+
+    it("reload() lets a greeting finish that was asked for before", async () => {
+      await write(
+        "function runtime_hello() local e = os.clock() + 0.3 while os.clock() < e do end " +
+          "return 'before' end",
+      );
+      const bridge = start();
+      assert.equal((await bridge.reload()).ok, true);
+      const asked = bridge.hello();
+      await write(healthy);
+      const [before, reloaded, behind] = await Promise.all([
+        asked,
+        bridge.reload(),
+        bridge.hello(),
+      ]);
+      assert.deepEqual(before, { kind: "ok", version: "before" });
+      assert.deepEqual(reloaded, { ok: true, changed: true });
+      assert.deepEqual(behind, { kind: "ok", version: "healthy" });
+      closeAll();
+    });
+
+    it("a script that uses up its memory at each call is run anew at each call", async () => {
+      await write(
+        "function runtime_hello()\n  local all = {}\n  while true do all[#all + 1] = ('x'):rep(100000) .. #all end\nend",
+      );
+      const bridge = start();
+      for (let i = 0; i < 5; i++) assertFailed(await bridge.hello(), /memory/);
+      await write(healthy);
+      await untilHealthy(bridge);
       closeAll();
     });
 

@@ -17,6 +17,8 @@ class EchoHost implements ScriptHost {
   readonly loads: string[] = [];
   readonly options: ScriptHostOptions;
   closed = false;
+  /** Instead of the text. */
+  greeting: ScriptOutcome | undefined;
   #text = "";
 
   constructor(options: ScriptHostOptions) {
@@ -31,6 +33,7 @@ class EchoHost implements ScriptHost {
     return { outcome: "ok", text: "" };
   }
   async hello(): Promise<ScriptOutcome> {
+    if (this.greeting !== undefined) return this.greeting;
     return { outcome: "ok", text: this.#text };
   }
   close(): void {
@@ -132,6 +135,44 @@ describe("ScriptRunner", () => {
     clock.advance(1_000);
     await write("v1");
     assert.deepEqual(await runner.hello(), { kind: "ok", version: "v1" });
+  });
+
+  it("hello() warns of what kept a script from greeting, each reason once a minute", async () => {
+    const { clock, hosts, log, runner, write } = setUp();
+    await write("v1");
+    await runner.hello();
+    assert.deepEqual(log.lines, []);
+    const host = hosts[0] ?? assert.fail("no host was opened");
+    const greet = async (outcome: "missing" | "failed", text: string) => {
+      host.greeting = { outcome, text };
+      await runner.hello();
+    };
+    for (let i = 0; i < 3; i++) await greet("missing", "no such function");
+    for (let i = 0; i < 3; i++) await greet("failed", "boom");
+    await greet("missing", "no such function");
+    const reasons = () => log.lines.map(({ level, fields }) => [level, fields["reason"]]);
+    assert.deepEqual(reasons(), [["warn", "no such function"], ["warn", "boom"]]);
+    for (let i = 0; i < 100; i++) await greet("failed", `boom ${i}`);
+    assert.equal(log.lines.length, 10);
+    clock.advance(60_000);
+    await greet("failed", "boom");
+    assert.deepEqual(reasons().at(-1), ["warn", "boom"]);
+    runner.close();
+    await greet("failed", "the server is stopping");
+    assert.equal(log.lines.length, 11);
+  });
+
+  it("hello() warns when no script is set and when its file is missing", async () => {
+    for (
+      const [path, reason] of [["", "no script is set"], ["a.lua", "file is missing"]] as const
+    ) {
+      const { log, runner } = setUp(path);
+      await runner.hello();
+      await runner.hello();
+      assert.equal(log.lines.length, 1);
+      assert.match(String(log.lines[0]?.fields["reason"]), new RegExp(reason));
+      runner.close();
+    }
   });
 
   it("finds a missing script when it appears", async () => {
