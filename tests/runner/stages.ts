@@ -45,9 +45,11 @@ export function planStages(chosen: readonly Part[], testFiles?: readonly string[
   batches.push(first);
   if (has("unit")) batches.push([...bunTests("unit", unit), ...denoTests("unit", unit)]);
   if (has("adapters")) {
-    // One after the other: they measure backpressure and time.
-    batches.push(bunTests("adapters", adapters.filter((file) => !isDenoOnly(file))));
-    batches.push(denoTests("adapters", adapters.filter((file) => !isBunOnly(file))));
+    // Together: most of their time is spent waiting for limits to pass.
+    batches.push([
+      ...bunTests("adapters", adapters.filter((file) => !isDenoOnly(file))),
+      ...denoTests("adapters", adapters.filter((file) => !isBunOnly(file))),
+    ]);
   }
   if (has("e2e")) batches.push(bunTests("e2e", endToEnd));
   return batches.filter((batch) => batch.length > 0);
