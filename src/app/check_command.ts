@@ -45,7 +45,7 @@ async function reportCannotGo(runtime: Runtime, path: string): Promise<string | 
   const slash = path.lastIndexOf("/");
   const directory = slash < 0 ? "." : path.slice(0, slash + 1);
   const [place, old] = [await runtime.files.info(directory), await runtime.files.info(path)];
-  if (place?.kind !== "directory") return `"${directory}" must be a directory that is there`;
+  if (place?.kind !== "directory") return `"${path}" needs a directory that is there`;
   return old === undefined || old.kind === "file" ? undefined : `"${path}" is not a file`;
 }
 

@@ -32,6 +32,13 @@ export async function lockDirectory(
     if (error instanceof SqliteError && error.kind === "busy") {
       return { ok: false, reason: await describeHolder(files, holderPath, directory) };
     }
+    if (error instanceof SqliteError && error.kind === "corrupt") {
+      return {
+        ok: false,
+        reason:
+          `Cannot use data directory "${directory}": its ${lockFileName} is not a lock of freekill-gw; remove that file`,
+      };
+    }
     return {
       ok: false,
       reason: `Cannot use data directory "${directory}": ${

@@ -31,7 +31,7 @@ export class StoreClient implements HostStore {
   #waiting: Waiting[] = [];
   #inFlight: Waiting[] = [];
   #counters: StoreCounters = noStoreCounters;
-  #trouble: string | undefined;
+  #trouble: { readonly reason: string; readonly isWriting: boolean } | undefined;
   #ended: string | undefined;
   #routes: ReadonlyMap<string, number> = new Map();
   #opened: ((reply: StoreReply) => void) | undefined;
@@ -55,7 +55,7 @@ export class StoreClient implements HostStore {
   }
 
   get trouble(): string | undefined {
-    return this.#ended ?? this.#trouble;
+    return this.#ended ?? this.#trouble?.reason;
   }
 
   get routes(): ReadonlyMap<string, number> {
@@ -129,17 +129,28 @@ export class StoreClient implements HostStore {
     this.#inFlight = [];
     this.#counters = counters;
     const failure = results.find((result) => !result.ok);
-    const reason = failure?.ok === false ? failure.reason : undefined;
-    if (reason !== this.#trouble) {
-      if (reason !== undefined) this.#logger.error({ reason }, "store failed");
-      else this.#logger.info({}, "store works again");
-    }
-    this.#trouble = reason;
+    this.#judge(
+      failure?.ok === false ? failure.reason : undefined,
+      done.some(({ operation }) => operation.kind !== "load"),
+    );
     done.forEach(({ resolve }, i) => resolve(results[i] ?? { ok: false, reason: "no result" }));
     this.#send();
     if (this.#closed !== undefined && this.#inFlight.length === 0) {
       this.#worker.post({ kind: "close" });
     }
+  }
+
+  /** Reading from a full disk works: only a batch that wrote ends the trouble of one that did not. */
+  #judge(reason: string | undefined, isWriting: boolean): void {
+    const before = this.#trouble;
+    if (reason === undefined) {
+      if (before === undefined || (before.isWriting && !isWriting)) return;
+      this.#trouble = undefined;
+      this.#logger.info({}, "store works again");
+      return;
+    }
+    this.#trouble = { reason, isWriting: isWriting || before?.isWriting === true };
+    if (reason !== before?.reason) this.#logger.error({ reason }, "store failed");
   }
 
   #fail(reason: string): void {

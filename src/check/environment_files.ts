@@ -12,6 +12,9 @@ const copyBytesMax = 256 << 20;
 /** A writer holds the file for milliseconds; more is somebody who keeps it locked. */
 const busyTimeoutMs = 1_000;
 
+/** Room that a directory must have: an empty file can be made on a full disk too. */
+const trialBytes = 65_536;
+
 /** Where the game's rules are looked for, relative to the working directory. */
 const gameCorePath = "packages/freekill-core";
 
@@ -42,6 +45,7 @@ export async function checkDatabase(runtime: Runtime, path: string): Promise<Fin
       return [{ name, status: "ok", found: `"${path}" will be made by serve`, advice: "" }];
     }
     if (info.kind !== "file") return fail(`"${path}" is a ${info.kind}`, "set another db_path");
+    tryWritable(runtime, path);
     if (await isOpenElsewhere(runtime, path)) {
       // Both side files are there, so opening it read-only makes none.
       return checkIntegrity(runtime, path, { openPath: path, readonly: true });
@@ -52,7 +56,7 @@ export async function checkDatabase(runtime: Runtime, path: string): Promise<Fin
     }
     return await checkCopy(runtime, path);
   } catch (error) {
-    if (error instanceof SqliteError) return fail(`"${path}": ${error.message}`, advise(error));
+    if (error instanceof SqliteError) return fail(error.message, advise(error));
     if (error instanceof FileError) return fail(error.message, "give this user access to it");
     throw error;
   }
@@ -89,14 +93,25 @@ async function tryDirectory(
   try {
     const existing = await nearestExisting(runtime, directory);
     const probe = `${existing}/.freekill-gw-check-${runtime.random.uuid()}`;
-    await (await runtime.files.openAppend(probe)).close();
-    await runtime.files.remove(probe);
+    const file = await runtime.files.openAppend(probe);
+    try {
+      try {
+        await file.append(new Uint8Array(trialBytes));
+        await file.dataSync();
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await runtime.files.remove(probe);
+    }
     const made = existing === directory ? "" : ", will be made";
     return { name, status: "ok", found: `${use} is writable${made}`, advice: "" };
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     const found = `${use} cannot be written to: ${error.message}`;
-    const advice = "give this user the right to write there, or set another path";
+    const advice = error.code === "ENOSPC" || error.code === "EDQUOT"
+      ? "free some space there, or set another path"
+      : "give this user the right to write there, or set another path";
     return { name, status: "failed", found, advice };
   }
 }
@@ -114,8 +129,8 @@ function directoryOf(path: string): string {
   return end < 0 ? "." : end === 0 ? "/" : path.slice(0, end);
 }
 
-/** A server holds this file locked as long as it runs. */
-async function checkLock(runtime: Runtime, path: string): Promise<Finding[]> {
+/** Whether a server runs here: it holds this file locked as long as it does. */
+export async function checkLock(runtime: Runtime, path: string): Promise<Finding[]> {
   const name = "instance";
   if (await runtime.files.info(path) === undefined) return [];
   try {
@@ -125,6 +140,7 @@ async function checkLock(runtime: Runtime, path: string): Promise<Finding[]> {
     } finally {
       database.close();
     }
+    tryWritable(runtime, path);
     return [{ name, status: "ok", found: "no other server runs in this directory", advice: "" }];
   } catch (error) {
     if (!(error instanceof SqliteError)) throw error;
@@ -132,10 +148,17 @@ async function checkLock(runtime: Runtime, path: string): Promise<Finding[]> {
     return [{
       name,
       status: "failed",
-      found: isHeld ? "a server runs in this directory" : `"${path}": ${error.message}`,
-      advice: isHeld ? "stop it first, or use check --live for it" : "remove that file",
+      found: isHeld ? "a server runs in this directory" : error.message,
+      advice: isHeld
+        ? "stop it first, or use check --live for it"
+        : `remove "${path}", or give this user the right to write it`,
     }];
   }
+}
+
+/** Opening alone reads and changes nothing, but refuses a file that may only be read. */
+function tryWritable(runtime: Runtime, path: string): void {
+  runtime.sqlite.open({ path, busyTimeoutMs: 0 }).close();
 }
 
 /** SQLite in WAL mode keeps both side files while a database is open, and after a kill -9. */

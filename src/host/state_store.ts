@@ -24,17 +24,20 @@ export type StoreReply =
   }
   | { readonly kind: "closed" };
 
+/** Which file a path leads to now, as text to compare; undefined when there is none. */
+export type FileIdentity = (path: string) => string | undefined;
+
 /** The store worker: owns the database file and answers requests one after the other. */
 export function runStoreWorker(
   scope: WorkerScope<StoreRequest, StoreReply>,
-  sqlite: SqlitePort,
+  { sqlite, fileIdentity }: { sqlite: SqlitePort; fileIdentity: FileIdentity },
 ): void {
   let store: StateStore | undefined;
   scope.onMessage((request) => {
     switch (request.kind) {
       case "open":
         try {
-          store = new StateStore(sqlite.open(request), request.path);
+          store = new StateStore(sqlite.open(request), request.path, fileIdentity);
           scope.post({ kind: "opened", routes: store.routes(), counters: store.counters });
         } catch (error) {
           scope.post({ kind: "open_failed", reason: explain(request.path, error) });
@@ -61,12 +64,19 @@ export function runStoreWorker(
 export class StateStore {
   readonly #database: SqliteDatabase;
   readonly #path: string;
+  readonly #identity: () => string;
+  readonly #openedAs: string;
   #counters: StoreCounters = { begins: 0, commits: 0, rollbacks: 0, states: 0 };
 
-  /** Makes its tables when they are missing. Throws SqliteError; the file is never overwritten. */
-  constructor(database: SqliteDatabase, path: string) {
+  /**
+   * Makes its tables when they are missing. Throws SqliteError, or Error when there are other
+   * tables of those names; the file is never overwritten. With `fileIdentity`, nothing is done for
+   * a file that was removed or replaced meanwhile: it would be gone at the next start.
+   */
+  constructor(database: SqliteDatabase, path: string, fileIdentity: FileIdentity = () => "") {
     this.#database = database;
     this.#path = path;
+    this.#identity = () => `${fileIdentity(path)} ${fileIdentity(`${path}-wal`)}`;
     database.exec("PRAGMA journal_mode = WAL");
     // NORMAL may lose the last commits on power loss, and those were acknowledged.
     database.exec("PRAGMA synchronous = FULL");
@@ -76,7 +86,9 @@ export class StateStore {
     database.exec(
       "CREATE TABLE IF NOT EXISTS host_routes (key TEXT PRIMARY KEY, thread INTEGER NOT NULL) WITHOUT ROWID",
     );
+    this.#refuseOtherTables();
     this.#countStates();
+    this.#openedAs = this.#identity();
   }
 
   get counters(): StoreCounters {
@@ -97,6 +109,9 @@ export class StateStore {
       database.exec(changes ? "BEGIN IMMEDIATE" : "BEGIN");
       const results = operations.map((operation) => this.#perform(operation));
       if (changes) this.#countStates();
+      if (this.#identity() !== this.#openedAs) {
+        throw new Error("its file was removed or replaced while it was open; start again");
+      }
       database.exec("COMMIT");
       this.#count({ commits: 1 });
       return results;
@@ -115,26 +130,35 @@ export class StateStore {
     const database = this.#database;
     switch (operation.kind) {
       case "save":
-        database.prepare(
-          "INSERT INTO host_state (key, value) VALUES ('default', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        ).run(storable(operation.value));
+        database.prepare(saveSql).run(storable(operation.value));
         return { ok: true };
       case "load": {
-        const row = database.prepare("SELECT value FROM host_state WHERE key = 'default'").get();
+        const row = database.prepare(loadSql).get();
         return row === undefined ? { ok: true } : { ok: true, value: loaded(row["value"]) };
       }
       case "delete":
         database.prepare("DELETE FROM host_state WHERE key = 'default'").run();
         return { ok: true };
       case "route": {
-        database.prepare("INSERT OR IGNORE INTO host_routes (key, thread) VALUES (?, ?)")
-          .run(storable(operation.key), operation.thread);
+        database.prepare(routeSql).run(storable(operation.key), operation.thread);
         const row = database.prepare("SELECT thread FROM host_routes WHERE key = ?")
           .get(storable(operation.key));
         return { ok: true, thread: Number(row?.["thread"] ?? operation.thread) };
       }
       default:
         return unreachable(operation);
+    }
+  }
+
+  #refuseOtherTables(): void {
+    try {
+      for (const sql of [saveSql, loadSql, routeSql]) this.#database.prepare(sql);
+    } catch (error) {
+      if (!(error instanceof SqliteError) || error.kind !== "other") throw error;
+      throw new Error(
+        "its tables host_state and host_routes are not those of freekill-gw; set another db_path",
+        { cause: error },
+      );
     }
   }
 
@@ -163,6 +187,11 @@ export class StateStore {
   }
 }
 
+const saveSql =
+  "INSERT INTO host_state (key, value) VALUES ('default', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+const loadSql = "SELECT value FROM host_state WHERE key = 'default'";
+const routeSql = "INSERT OR IGNORE INTO host_routes (key, thread) VALUES (?, ?)";
+
 /** Text as it is, or as bytes when it holds a NUL, at which SQLite's text functions would end. */
 function storable(text: string): string | Uint8Array {
   return text.includes("\u0000") ? new TextEncoder().encode(text) : text;
@@ -173,7 +202,12 @@ function loaded(value: unknown): string {
 }
 
 function explain(path: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const whole = error instanceof Error ? error.message : String(error);
+  // Our own path is told already, a side file's is not.
+  const message = whole.replace(
+    /^[^"]*database "([^"]*)": /,
+    (start, named: string) => named.endsWith(path) ? "" : start,
+  );
   if (!(error instanceof SqliteError)) return `Cannot use database "${path}": ${message}`;
   switch (error.kind) {
     case "busy":
@@ -185,7 +219,7 @@ function explain(path: string, error: unknown): string {
     case "cannot_open":
       return `Cannot use database "${path}": it cannot be opened (${message})`;
     case "readonly":
-      return `Cannot use database "${path}": this user may not write it`;
+      return `Cannot use database "${path}": it cannot be written (${message})`;
     case "constraint":
     case "other":
       return `Cannot use database "${path}": ${message}`;

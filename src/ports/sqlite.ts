@@ -34,7 +34,8 @@ export interface SqliteDatabase {
 export interface SqlitePort {
   /**
    * Opens, or creates unless `readonly`. Throws SqliteError; a file that is not a database is
-   * `corrupt` at the latest at the first statement, and is never overwritten.
+   * `corrupt` at the latest at the first statement, and is never overwritten. One that this user
+   * may only read is refused as `readonly` unless that was asked for.
    */
   open(options: { path: string; readonly?: boolean; busyTimeoutMs: number }): SqliteDatabase;
 }

@@ -2,8 +2,10 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { pinoLog } from "../../src/adapters/node/log.ts";
+import type { WaitWritable } from "../../src/adapters/node/poll.ts";
 import { nodeProcess } from "../../src/adapters/node/process.ts";
 import { sqliteHere } from "../fakes/sqlite.ts";
+import { runtimeCommand } from "./helper_program.ts";
 
 const [part, ...args] = process.argv.slice(2);
 const path = args[0] ?? "";
@@ -22,6 +24,17 @@ const sqlite = await sqliteHere();
 function collectGarbage(): void {
   const { Bun } = globalThis as { Bun?: { gc(now: boolean): void } };
   Bun?.gc(true);
+}
+
+/** poll(2) as this runtime calls it. */
+async function waitWritableHere(): Promise<WaitWritable> {
+  if ("Bun" in globalThis) {
+    return (await import("../../src/adapters/bun/poll.ts")).bunWaitWritable();
+  }
+  // Not a literal, so that the type checker of the one runtime does not read the other's files.
+  const module: string = "../../src/adapters/deno/poll.ts";
+  const adapter: { denoWaitWritable(): WaitWritable } = await import(module);
+  return adapter.denoWaitWritable();
 }
 
 switch (part) {
@@ -115,6 +128,38 @@ switch (part) {
     for (const [fields, message] of given.lines) logger.info(fields, message);
     logger.close();
     own.exit(0);
+    break;
+  }
+  case "log-flood": {
+    const count = Number(args[0]);
+    const waitWritable = await waitWritableHere();
+    const logger = pinoLog({ waitWritable }).open({ level: "info", format: "json", stderr: true });
+    let longestMs = 0;
+    const start = performance.now();
+    for (let number = 0; number < count; number++) {
+      const before = performance.now();
+      logger.info({ number }, "flood");
+      longestMs = Math.max(longestMs, performance.now() - before);
+    }
+    const totalMs = performance.now() - start;
+    const stderr = nodeProcess({ selfCommand: ["unused"], waitWritable });
+    stderr.writeStderr("x".repeat(1_000_000));
+    say(JSON.stringify({ pid: own.pid, longestMs, totalMs }));
+    process.stdin.on("end", () => {
+      logger.info({}, "after");
+      own.exit(0);
+    });
+    process.stdin.resume();
+    break;
+  }
+  case "deaf-parent": {
+    const [command, ...first] = runtimeCommand("./helper_main.ts");
+    const child = spawn(command, [...first, "log-flood", args[0] ?? ""], {
+      stdio: ["pipe", "inherit", "pipe"],
+    });
+    child.stderr.on("data", () => {});
+    // Never reads again: as a watchdog that was stopped.
+    child.once("spawn", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
     break;
   }
   default:

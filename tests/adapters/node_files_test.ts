@@ -31,6 +31,15 @@ describe("nodeFiles", () => {
     assert.equal(await modeOf(`${directory}/d/e`), 0o700);
   });
 
+  it("makeDirectory() says that a file is in the way", async () => {
+    const path = join(directory, "data");
+    await writeFile(path, "");
+    await assert.rejects(files.makeDirectory(path), {
+      code: "EEXIST",
+      message: `Cannot make directory "${path}": it is there, but not a directory (EEXIST)`,
+    });
+  });
+
   it("replace() takes the place of a link and leaves what it points to alone", async () => {
     await writeFile(`${directory}/target`, "untouched");
     await symlink(`${directory}/target`, `${directory}/link`);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
   checkEnvironment,
   checkFileDescriptors,
@@ -11,10 +14,13 @@ import {
 } from "../../src/check/environment.ts";
 import type { ScriptOutcome } from "../../src/check/environment_lua.ts";
 import { loadSettings } from "../../src/config/load_settings.ts";
+import { FileError, type FilesPort } from "../../src/ports/files.ts";
+import type { Runtime } from "../../src/ports/runtime.ts";
 import { realRuntime } from "./real_runtime.ts";
 import { withTemporaryDirectory } from "./temporary_directory.ts";
 
 const runtime = await realRuntime();
+const isRoot = (process as { getuid?: () => number }).getuid?.() === 0;
 const greets: ScriptOutcome = { kind: "ok", version: "v1" };
 
 /** Checks a configuration whose paths are all inside `directory`. */
@@ -22,6 +28,7 @@ async function check(
   directory: string,
   config: Readonly<Record<string, unknown>> = {},
   script: () => Promise<ScriptOutcome> = () => Promise.resolve(greets),
+  world: Runtime = runtime,
 ): Promise<EnvironmentReport> {
   const path = join(directory, "gw.json");
   const watchdog = Object.fromEntries(
@@ -41,7 +48,7 @@ async function check(
   const loaded = await loadSettings({ files: runtime.files, env: {}, flags: {}, configPath: path });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   return await checkEnvironment({
-    runtime,
+    runtime: world,
     settings: loaded.settings,
     configPath: path,
     notices: [],
@@ -133,6 +140,78 @@ describe("checkEnvironment()", () => {
       assert.equal(find(await check(directory), "instance").status, "ok");
     });
   });
+});
+
+describe("checkEnvironment() where it may not write", () => {
+  it("fails on a full disk, as serve would, and leaves nothing", async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const made: string[] = [];
+      const removed: string[] = [];
+      let bytesWritten = 0;
+      const { files } = runtime;
+      const fullDisk: Runtime = {
+        ...runtime,
+        files: {
+          ...files,
+          // As a full disk does it: an empty file can be made, but nothing be put into it.
+          async openAppend(path: string) {
+            made.push(path);
+            const file = await files.openAppend(path);
+            return {
+              ...file,
+              append(bytes: Uint8Array) {
+                bytesWritten += bytes.length;
+                return Promise.reject(new FileError("ENOSPC", path, "no space is left"));
+              },
+              close: () => file.close(),
+            };
+          },
+          remove(path: string) {
+            removed.push(path);
+            return files.remove(path);
+          },
+        } satisfies FilesPort,
+      };
+      const report = await check(directory, {}, undefined, fullDisk);
+      assert.equal(report.ok, false);
+      assert.ok(
+        report.findings.some(({ status, found }) => status === "failed" && /no space/.test(found)),
+      );
+      assert.ok(made.length > 0 && bytesWritten >= 65_536 * made.length);
+      assert.deepEqual(made.filter((path) => !removed.includes(path)), []);
+    });
+  });
+
+  it(
+    "fails for a database and a lock file that this user may only read",
+    { skip: isRoot ? false : "only root can give files to another user" },
+    async () => {
+      await withTemporaryDirectory(async (directory) => {
+        const database = join(directory, "db.sqlite");
+        const lock = join(directory, "freekill-gw.lock");
+        for (const path of [database, lock]) {
+          const made = runtime.sqlite.open({ path, busyTimeoutMs: 0 });
+          made.exec("CREATE TABLE t (a)");
+          made.close();
+          await chmod(path, 0o644);
+        }
+        await writeFile(join(directory, "gw.json"), JSON.stringify({ db_path: database }));
+        await chmod(join(directory, "gw.json"), 0o644);
+        await chmod(directory, 0o777);
+        const self = fileURLToPath(new URL("check_as_nobody.ts", import.meta.url));
+        const args = "Deno" in globalThis ? ["run", "-A", "--no-check", self] : [self];
+        const output = execFileSync(process.execPath, [...args, database, lock], {
+          encoding: "utf8",
+        });
+        const findings: Finding[] = JSON.parse(output);
+        for (const [name, path] of [["database", database], ["instance", lock]] as const) {
+          const finding = findings.find((one) => one.name === name);
+          assert.equal(finding?.status, "failed", output);
+          assert.ok(finding.found.includes(`Cannot write database "${path}"`), finding.found);
+        }
+      });
+    },
+  );
 });
 
 describe("checkEnvironment() on the database", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -90,6 +90,51 @@ describe("StateStore", () => {
     }));
 });
 
+describe("StateStore of a file that is not its own", () => {
+  it("StateStore refuses tables of another program by name, and the path comes once", () =>
+    inDirectory(async (directory) => {
+      const path = join(directory, "a.sqlite");
+      for (const table of ["host_state (a)", "host_routes (a)", "host_state (key, value)"]) {
+        await rm(path, { force: true });
+        const other = runtime.sqlite.open({ path, busyTimeoutMs: 0 });
+        other.exec(`CREATE TABLE ${table}`);
+        other.close();
+        const client = new StoreClient({ workers: runtime.workers, logger: fakeLog().logger });
+        const opened = await client.open(path);
+        assert.ok(!opened.ok, table);
+        assert.match(opened.reason, /tables .* are not those of freekill-gw/);
+        assert.equal(opened.reason.split(path).length, 2, opened.reason);
+        await client.close();
+      }
+    }));
+
+  it("StoreClient acknowledges nothing once its file is removed or replaced", () =>
+    inDirectory(async (directory) => {
+      for (
+        const harm of [
+          (path: string) => unlink(path),
+          (path: string) => unlink(`${path}-wal`),
+          async (path: string) => {
+            await rename(path, `${path}.old`);
+            await writeFile(path, "");
+          },
+        ]
+      ) {
+        const path = join(directory, `${crypto.randomUUID()}.sqlite`);
+        const client = new StoreClient({ workers: runtime.workers, logger: fakeLog().logger });
+        assert.deepEqual(await client.open(path), { ok: true });
+        assert.deepEqual(await client.perform(save("kept")), { ok: true });
+        await harm(path);
+        for (const operation of [save("lost"), load]) {
+          const result = await client.perform(operation);
+          assert.ok(!result.ok && /removed or replaced/.test(result.reason));
+        }
+        assert.match(client.trouble ?? "", /removed or replaced/);
+        await client.close();
+      }
+    }));
+});
+
 describe("StoreClient", () => {
   it("StoreClient.perform() commits what comes together in one transaction, in order", () =>
     inDirectory(async (directory) => {
@@ -152,6 +197,26 @@ describe("StoreClient", () => {
       other.exec("ROLLBACK");
       other.close();
       assert.deepEqual(await client.perform(save("y")), { ok: true });
+      assert.equal(client.trouble, undefined);
+      assert.deepEqual(lines.map(({ message }) => message), ["store failed", "store works again"]);
+      await client.close();
+    }));
+
+  it("StoreClient.trouble of writing is not ended by reading, and is logged once", () =>
+    inDirectory(async (directory) => {
+      const { logger, lines } = fakeLog();
+      const client = new StoreClient({ workers: runtime.workers, logger });
+      const path = join(directory, "a.sqlite");
+      await client.open(path);
+      const other = runtime.sqlite.open({ path, busyTimeoutMs: 0 });
+      other.exec("BEGIN IMMEDIATE");
+      assert.equal((await client.perform(save("x"))).ok, false);
+      assert.equal((await client.perform(load)).ok, true);
+      assert.match(client.trouble ?? "", /locked/);
+      assert.deepEqual(lines.map(({ message }) => message), ["store failed"]);
+      other.exec("ROLLBACK");
+      other.close();
+      await client.perform({ kind: "delete" });
       assert.equal(client.trouble, undefined);
       assert.deepEqual(lines.map(({ message }) => message), ["store failed", "store works again"]);
       await client.close();

@@ -5,6 +5,7 @@ import { nodeProcess } from "../node/process.ts";
 import { nodeRandom } from "../node/random.ts";
 import { webWorkers } from "../node/workers.ts";
 import { bunNotify } from "./notify.ts";
+import { bunWaitWritable } from "./poll.ts";
 
 /**
  * The world as Bun gives it. `selfCommand` is what starts this program again, `workerUrls` where
@@ -15,12 +16,13 @@ export function bunRuntime(options: {
   selfCommand: readonly string[];
   workerUrls: Record<WorkerEntry, URL | string>;
 }): Runtime {
+  const waitWritable = bunWaitWritable();
   return {
     name: "bun",
     version: Bun.version,
     clock: systemClock(),
     random: nodeRandom(),
-    process: nodeProcess({ selfCommand: options.selfCommand }),
+    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable }),
     workers: webWorkers({ urls: options.workerUrls }),
     notifyServiceManager: bunNotify(),
     get tcp() {
@@ -46,7 +48,7 @@ export function bunRuntime(options: {
     },
     get log() {
       const module = require("../node/log.ts") as typeof import("../node/log.ts");
-      return kept(this, "log", module.pinoLog());
+      return kept(this, "log", module.pinoLog({ waitWritable }));
     },
   };
 }

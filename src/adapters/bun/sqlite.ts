@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { accessSync, constants } from "node:fs";
 import type { SqliteDatabase, SqlitePort } from "../../ports/sqlite.ts";
 import { sqliteDatabase, type SqliteDriver, sqliteError } from "../node/sqlite_database.ts";
 import { databasePath, databaseSettings } from "../node/sqlite_path.ts";
@@ -13,7 +14,7 @@ function open(
   options: { path: string; readonly?: boolean; busyTimeoutMs: number },
   kept: Set<SqliteDriver>,
 ): SqliteDatabase {
-  const path = databasePath(options.path);
+  const path = databasePath(options.path, { isReadonly: options.readonly === true, isWritable });
   const native = (() => {
     try {
       return new Database(
@@ -32,4 +33,14 @@ function open(
     prepare: (sql) => native.prepare(sql),
     close: () => native.close(true),
   }, kept);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    // Only whether is asked here, not why.
+    return false;
+  }
 }

@@ -8,6 +8,7 @@ import { nodeRandom } from "../node/random.ts";
 import { webWorkers } from "../node/workers.ts";
 import { denoHttp } from "./http.ts";
 import { denoNotify } from "./notify.ts";
+import { denoWaitWritable } from "./poll.ts";
 import { denoSqlite } from "./sqlite.ts";
 import { denoTcp } from "./tcp.ts";
 import { denoUdp } from "./udp.ts";
@@ -21,6 +22,7 @@ export function denoRuntime(options: {
   selfCommand: readonly string[];
   workerUrls: Record<WorkerEntry, URL | string>;
 }): Runtime {
+  const waitWritable = denoWaitWritable();
   return {
     name: "deno",
     version: Deno.version.deno,
@@ -31,10 +33,10 @@ export function denoRuntime(options: {
     sqlite: denoSqlite(),
     workers: webWorkers({ urls: options.workerUrls }),
     files: nodeFiles(),
-    process: nodeProcess({ selfCommand: options.selfCommand }),
+    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable }),
     clock: systemClock(),
     random: nodeRandom(),
-    log: pinoLog(),
+    log: pinoLog({ waitWritable }),
     notifyServiceManager: denoNotify(),
   };
 }

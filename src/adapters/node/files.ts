@@ -34,7 +34,14 @@ export function nodeFiles(): FilesPort {
     },
     async makeDirectory(path, options) {
       const mode = options?.mode ?? DIRECTORY_MODE;
-      await attempt("make directory", path, () => mkdir(path, { recursive: true, mode }));
+      try {
+        await mkdir(path, { recursive: true, mode });
+      } catch (error) {
+        const failure = fileError("make directory", path, error);
+        if (failure.code !== "EEXIST") throw failure;
+        const found = `Cannot make directory "${path}": it is there, but not a directory (EEXIST)`;
+        throw new FileError("EEXIST", path, found, error);
+      }
     },
     async rename(from, to) {
       await attempt("rename", from, () => rename(from, to));

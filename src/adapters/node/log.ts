@@ -4,7 +4,8 @@ import type { LogFields, Logger, LogLevel, LogOptions, LogPort } from "../../por
 import { cutString, loggable } from "./log_fields.ts";
 import { rotatingFile } from "./log_file.ts";
 import { escapeControls, prettyLine } from "./log_pretty.ts";
-import { writeAll } from "./output.ts";
+import { boundedOutput } from "./output.ts";
+import type { WaitWritable } from "./poll.ts";
 import { isTerminal } from "./terminal.ts";
 
 const STDERR = 2;
@@ -14,21 +15,35 @@ const STDERR_WAIT_MS_MAX = 100;
 /**
  * Logs through pino, synchronously: a line is written when the call returns. stderr gets the
  * format asked for (colours on a terminal unless NO_COLOR is set), a file always JSON lines with
- * `time` (ISO 8601), `level`, `message` and the fields. No log call throws.
+ * `time` (ISO 8601), `level`, `message` and the fields. No log call throws. What stderr does not
+ * take in time is lost, and a later line says how many lines that were; `waitWritable` is needed to
+ * keep that bound where stderr is a pipe or a socket.
  */
-export function pinoLog(): LogPort {
-  return { open };
+export function pinoLog(parts: { waitWritable?: WaitWritable } = {}): LogPort {
+  const output = boundedOutput(STDERR, {
+    waitMsMax: STDERR_WAIT_MS_MAX,
+    waitWritable: parts.waitWritable,
+  });
+  const writeStderr = (text: string): boolean => {
+    try {
+      return output(text);
+    } catch {
+      // There is nowhere left to say that stderr itself cannot be written.
+      return false;
+    }
+  };
+  return { open: (options) => open(options, writeStderr) };
 }
 
-function open(options: LogOptions): Logger {
-  const toStderr = stderrWriter(options);
+function open(options: LogOptions, writeStderr: (text: string) => boolean): Logger {
+  const toStderr = options.stderr ? stderrLines(options, writeStderr) : undefined;
   const file = options.file === undefined ? undefined : rotatingFile({
     ...options.file,
-    failed: (error) => writeStderr(`${error.message}\n`),
+    failed: (error) => void writeStderr(`${error.message}\n`),
   });
   const write = (raw: string) => {
     const line = `${escapeControls(raw.trimEnd())}\n`;
-    toStderr?.(line);
+    toStderr?.write(line);
     file?.write(line);
   };
   const sink = pino({
@@ -53,7 +68,10 @@ function open(options: LogOptions): Logger {
       setLevel(level) {
         sink.level = level;
       },
-      close: () => file?.close(),
+      close() {
+        toStderr?.tellLost();
+        file?.close();
+      },
     };
   }
   return logger({});
@@ -68,17 +86,32 @@ function shownFields(fields: LogFields): Record<string, unknown> {
   }
 }
 
-function stderrWriter(options: LogOptions): ((line: string) => void) | undefined {
-  if (!options.stderr) return undefined;
-  if (options.format === "json") return writeStderr;
-  const isColored = isTerminal(STDERR) && (process.env["NO_COLOR"] ?? "") === "";
-  return (line) => writeStderr(prettyLine(line, { isColored }));
+/** Lines in the format asked for, and how many did not get through. */
+function stderrLines(
+  options: LogOptions,
+  writeStderr: (text: string) => boolean,
+): { write(line: string): void; tellLost(): boolean } {
+  const isPretty = options.format === "pretty";
+  const isColored = isPretty && isTerminal(STDERR) && (process.env["NO_COLOR"] ?? "") === "";
+  const show = (line: string) => isPretty ? prettyLine(line, { isColored }) : line;
+  let lost = 0;
+
+  /** True when nothing is left to tell. */
+  function tellLost(): boolean {
+    if (lost > 0 && writeStderr(show(lostLine(lost)))) lost = 0;
+    return lost === 0;
+  }
+
+  return {
+    write(line) {
+      if (!tellLost() || !writeStderr(show(line))) lost++;
+    },
+    tellLost,
+  };
 }
 
-function writeStderr(text: string): void {
-  try {
-    writeAll(STDERR, Buffer.from(text), STDERR_WAIT_MS_MAX);
-  } catch {
-    // There is nowhere left to say that stderr itself cannot be written.
-  }
+function lostLine(lost: number): string {
+  const time = new Date().toISOString();
+  const message = "log lines were lost, stderr did not take them";
+  return `${JSON.stringify({ level: "warn", time, lost, message })}\n`;
 }

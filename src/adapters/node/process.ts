@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { ChildProcess, ProcessPort, SpawnOptions } from "../../ports/process.ts";
-import { writeAll } from "./output.ts";
+import { boundedOutput, writeAll } from "./output.ts";
+import type { WaitWritable } from "./poll.ts";
 import { isTerminal } from "./terminal.ts";
 
 const STDIN = 0;
@@ -13,10 +14,17 @@ const STDERR_WAIT_MS_MAX = 1_000;
 /**
  * This process, through the node: modules. `selfCommand` is the program and first arguments that
  * start it again: the binary alone, or the runtime with its flags and the entry file.
+ * `waitWritable` keeps a reader of stderr that stands still from stopping the program.
  */
-export function nodeProcess(options: { selfCommand: readonly string[] }): ProcessPort {
+export function nodeProcess(
+  options: { selfCommand: readonly string[]; waitWritable?: WaitWritable },
+): ProcessPort {
   const [selfProgram, ...selfArgs] = options.selfCommand;
   if (selfProgram === undefined) throw new TypeError("selfCommand must name a program, got none");
+  const writeStderr = boundedOutput(STDERR, {
+    waitMsMax: STDERR_WAIT_MS_MAX,
+    waitWritable: options.waitWritable,
+  });
   return {
     pid: process.pid,
     args: process.argv.slice(2),
@@ -35,7 +43,7 @@ export function nodeProcess(options: { selfCommand: readonly string[] }): Proces
     },
     platform: platformName(process.platform),
     writeStdout: (text) => void writeAll(STDOUT, Buffer.from(text)),
-    writeStderr: (text) => void writeAll(STDERR, Buffer.from(text), STDERR_WAIT_MS_MAX),
+    writeStderr: (text) => void writeStderr(text),
     onSignal(signal, receive) {
       const listener = () => receive();
       process.on(signal, listener);
