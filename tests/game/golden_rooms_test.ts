@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { comparable, type Deviation, type Replay, replay } from "./trace_replay.ts";
-import { noTraces } from "../wire/golden_traces.ts";
+import { describeTraces } from "../wire/golden_traces.ts";
 import type { ServerMessage } from "../../src/wire/server_messages.ts";
 
 function assertSame({ expected, actual, ids }: Replay, mask = (message: unknown) => message): void {
@@ -24,7 +24,7 @@ function kicks(connection: string, playerId: number): Deviation["instead"] {
   }];
 }
 
-describe("Lobby on recordings of the original server", { skip: noTraces }, () => {
+describeTraces("Lobby on recordings of the original server", () => {
   const asRecorded = [
     "login_with_others_online",
     "room_list",

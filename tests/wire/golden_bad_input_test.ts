@@ -1,6 +1,6 @@
 /** Recordings of malformed and wrongly typed input: what closes a connection, what is ignored. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { nodeZlib } from "../../src/adapters/node/zlib.ts";
 import { decodeClientPacket, type IgnoredPacket } from "../../src/wire/client_packet.ts";
 import { type PacketFault, PacketFramer } from "../../src/wire/packet_framer.ts";
@@ -10,7 +10,7 @@ import {
   packetBytesMaxBeforeLogin,
 } from "../../src/wire/packet_types.ts";
 import { decodeSetup } from "../../src/wire/setup.ts";
-import { framesOf, noTraces, traceLines, traceNames } from "./golden_traces.ts";
+import { describeTraces, framesOf, traceLines, traceNames } from "./golden_traces.ts";
 import { fromHex } from "./hex.ts";
 
 const { inflate } = nodeZlib();
@@ -24,7 +24,7 @@ function firstOf(
   return framer.next();
 }
 
-describe("PacketFramer on malformed recordings", { skip: noTraces }, () => {
+describeTraces("PacketFramer on malformed recordings", () => {
   const faults: Record<string, PacketFault> = {
     "break byte 0xff": "packet_not_array",
     "reserved additional info 0x1c": "packet_reserved_encoding",
@@ -45,7 +45,7 @@ describe("PacketFramer on malformed recordings", { skip: noTraces }, () => {
 
   it("names the fault of each input, before and after login", () => {
     const seen = new Set<string>();
-    for (const { dir, note, bytes } of noTraces === false ? framesOf("malformed") : []) {
+    for (const { dir, note, bytes } of framesOf("malformed")) {
       const fault = faults[note];
       if (dir !== "c2s" || fault === undefined) continue;
       assert.equal(firstOf(bytes), fault, note);
@@ -67,7 +67,7 @@ describe("PacketFramer on malformed recordings", { skip: noTraces }, () => {
   });
 });
 
-describe("decodeSetup() on recordings", { skip: noTraces }, () => {
+describeTraces("decodeSetup() on recordings", () => {
   it("refuses exactly what the original answered with INVALID SETUP STRING", () => {
     let refused = 0;
     let accepted = 0;
@@ -93,7 +93,7 @@ describe("decodeSetup() on recordings", { skip: noTraces }, () => {
   });
 });
 
-describe("decodeClientPacket() on wrong_types", { skip: noTraces }, () => {
+describeTraces("decodeClientPacket() on wrong_types", () => {
   const outcomes: Record<string, IgnoredPacket | "command"> = {
     "Chat type is a string": "payload_invalid",
     "Chat msg is a number": "payload_invalid",
@@ -110,7 +110,7 @@ describe("decodeClientPacket() on wrong_types", { skip: noTraces }, () => {
 
   it("ignores what is of a wrong type, and reads the rest", () => {
     const found: Record<string, string> = {};
-    for (const { dir, note, bytes } of noTraces === false ? framesOf("wrong_types") : []) {
+    for (const { dir, note, bytes } of framesOf("wrong_types")) {
       if (dir !== "c2s" || found[note] !== undefined || outcomes[note] === undefined) continue;
       const packet = firstOf(bytes, packetBytesMaxAfterLogin);
       assert.ok(packet !== undefined && typeof packet !== "string", note);
@@ -122,7 +122,7 @@ describe("decodeClientPacket() on wrong_types", { skip: noTraces }, () => {
   });
 });
 
-describe("decodeClientPacket() on recordings", { skip: noTraces }, () => {
+describeTraces("decodeClientPacket() on recordings", () => {
   it("understands all that well-behaved clients sent", () => {
     const kinds = new Map<string, number>();
     const traces = traceNames().filter((trace) =>

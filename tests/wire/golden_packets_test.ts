@@ -1,7 +1,7 @@
 /** Every packet of every recording of the original server, read and written. */
 import assert from "node:assert/strict";
 import process from "node:process";
-import { describe, it } from "node:test";
+import { it } from "node:test";
 import { CborMap, decodeCbor, decodeCborAt } from "../../src/wire/cbor.ts";
 import { encodeServerPacket } from "../../src/wire/encode_server_message.ts";
 import { encodePacket, encodeRequest } from "../../src/wire/packet.ts";
@@ -9,7 +9,7 @@ import { PacketFramer } from "../../src/wire/packet_framer.ts";
 import { type Packet, packetBytesMaxAfterLogin, packetTypes } from "../../src/wire/packet_types.ts";
 import { fakeRandom } from "../fakes/random.ts";
 import { showCbor } from "./cbor_diagnostic.ts";
-import { type Frame, framesOf, noTraces, traceLines, traceNames } from "./golden_traces.ts";
+import { describeTraces, type Frame, framesOf, traceLines, traceNames } from "./golden_traces.ts";
 import { fromHex, joined, toHex } from "./hex.ts";
 import { semanticMessage } from "./semantic_message.ts";
 
@@ -18,11 +18,10 @@ const seed = Number(process.env.FREEKILL_GW_TEST_SEED ?? Date.now() % 1_000_000)
 /** Larger streams are split at this many random places instead of at every byte. */
 const SPLITS_MAX = 400;
 
-const traces = noTraces === false ? traceNames() : ["(none)"];
+const traces = traceNames();
 
 /** Packets that a well-behaved peer could have sent: the rest is in golden_bad_input_test.ts. */
 function goodFrames(trace: string): Frame[] {
-  if (noTraces !== false) return [];
   return framesOf(trace).filter(({ decoded, bytes }) =>
     decoded !== undefined && (bytes[0] === 0x84 || bytes[0] === 0x86) && decoded.command !== "b" &&
     !toHex(bytes).startsWith("84fb")
@@ -42,7 +41,7 @@ function packetsOf(pieces: readonly Uint8Array[]): Packet[] {
   return packets;
 }
 
-describe("PacketFramer on recordings", { skip: noTraces }, () => {
+describeTraces("PacketFramer on recordings", () => {
   for (const trace of traces) {
     it(`reads each packet of ${trace} as it was recorded`, () => {
       for (const { bytes, decoded, line } of goodFrames(trace)) {
@@ -92,7 +91,7 @@ function around(
   return { part, from: { index: first, at }, to };
 }
 
-describe("decodeCbor() on recordings", { skip: noTraces }, () => {
+describeTraces("decodeCbor() on recordings", () => {
   for (const trace of traces) {
     it(`reads the data of ${trace} as it was recorded`, () => {
       for (const { decoded, bytes, line } of goodFrames(trace)) {
@@ -113,7 +112,7 @@ describe("decodeCbor() on recordings", { skip: noTraces }, () => {
   }
 });
 
-describe("encodeServerPacket() on recordings", { skip: noTraces }, () => {
+describeTraces("encodeServerPacket() on recordings", () => {
   for (const trace of traces) {
     it(`writes what the server sent in ${trace}, byte for byte`, () => {
       for (const { dir, bytes, line } of goodFrames(trace)) {
@@ -173,7 +172,7 @@ describe("encodeServerPacket() on recordings", { skip: noTraces }, () => {
   });
 });
 
-describe("decodeCborAt() on the recorded Lua child", { skip: noTraces }, () => {
+describeTraces("decodeCborAt() on the recorded Lua child", () => {
   it("reads each message as one map with integer keys", () => {
     let count = 0;
     for (const { hex } of traceLines("lua_rpc")) {

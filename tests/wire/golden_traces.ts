@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
 import { fromHex } from "./hex.ts";
 
 /** One line of a recording (its README has the format). */
@@ -34,9 +35,15 @@ export interface Frame {
 const folder = new URL("../../../shared/golden/freekill-asio/", import.meta.url);
 
 /** Why tests of recordings are skipped, or false. */
-export const noTraces: string | false = existsSync(folder)
+const noTraces: string | false = existsSync(folder)
   ? false
   : "the recordings of the original server are not beside this checkout";
+
+/** `describe` for tests of recordings. Without them it is one skipped test that says why. */
+export function describeTraces(name: string, body: () => void): void {
+  if (noTraces === false) describe(name, body);
+  else it(name, { skip: noTraces }, () => {});
+}
 
 /** Names of the recordings of client traffic. */
 export function traceNames(): string[] {
