@@ -140,7 +140,8 @@ export const rootKeys: SpecsOf<RootSettings> = {
     default: 0,
     min: 0,
     max: 100_000,
-    means: "Connections open at one time; 0: the limit of open files less 512, at most 100,000",
+    means:
+      "Connections open at one time; 0: the limit of open files less 512 or a quarter, at most 100,000",
   },
   max_connections_per_host: {
     kind: "whole",

@@ -1,6 +1,6 @@
 import type { ServerMessage } from "../wire/server_messages.ts";
 import type { GameDisconnect } from "./disconnect.ts";
-import type { GameResult, LuaCall } from "./lua/lua_host.ts";
+import type { GeneralResult, LuaCall, PlayerResult } from "./lua/lua_host.ts";
 import type { ConnectionId, PlayerId } from "./player.ts";
 
 /** A question of the rules to one client: a packet of six items. */
@@ -29,20 +29,8 @@ export type StoreOperation =
     readonly playerId: PlayerId;
     readonly key: string;
   }
-  | {
-    readonly kind: "player_result";
-    readonly playerId: PlayerId;
-    readonly mode: string;
-    readonly role: string;
-    readonly result: GameResult;
-  }
-  | {
-    readonly kind: "general_result";
-    readonly general: string;
-    readonly mode: string;
-    readonly role: string;
-    readonly result: GameResult;
-  }
+  | PlayerResult
+  | GeneralResult
   | { readonly kind: "add_run"; readonly playerId: PlayerId; readonly mode: string }
   | { readonly kind: "add_game_time"; readonly playerId: PlayerId; readonly seconds: number }
   /** Answered by the event `stored` when all before it is on disk, or the store has given it up. */

@@ -89,6 +89,24 @@ export type LuaPlayerRequest =
 /** 1 win, 2 lose, 3 draw. */
 export type GameResult = 1 | 2 | 3;
 
+/** How a game ended for a player, as the rules say it and as it is stored. */
+export interface PlayerResult {
+  readonly kind: "player_result";
+  readonly playerId: PlayerId;
+  readonly mode: string;
+  readonly role: string;
+  readonly result: GameResult;
+}
+
+/** The same for a general. */
+export interface GeneralResult {
+  readonly kind: "general_result";
+  readonly general: string;
+  readonly mode: string;
+  readonly role: string;
+  readonly result: GameResult;
+}
+
 /** What the rules want of a room and do not wait for. */
 export type LuaRoomRequest =
   & OfRoom
@@ -96,20 +114,8 @@ export type LuaRoomRequest =
     | { readonly kind: "delay"; readonly ms: number }
     | { readonly kind: "set_request_timer"; readonly ms: number }
     | { readonly kind: "destroy_request_timer" }
-    | {
-      readonly kind: "player_result";
-      readonly playerId: PlayerId;
-      readonly mode: string;
-      readonly role: string;
-      readonly result: GameResult;
-    }
-    | {
-      readonly kind: "general_result";
-      readonly general: string;
-      readonly mode: string;
-      readonly role: string;
-      readonly result: GameResult;
-    }
+    | PlayerResult
+    | GeneralResult
     | { readonly kind: "game_over" }
     | { readonly kind: "decrease_ref_count" }
     | { readonly kind: "set_session_data"; readonly json: string }
