@@ -1,5 +1,5 @@
 import { denoAssets } from "./adapters/deno/assets.ts";
 import { workerScope } from "./adapters/node/workers.ts";
-import { runLuaWorker } from "./game/lua/script_worker.ts";
+import { runLuaWorker } from "./game/lua/lua_worker.ts";
 
 runLuaWorker(workerScope(), denoAssets);

@@ -12,7 +12,9 @@ const runtime = bunRuntime({
   selfCommand: isCompiled ? [process.execPath] : [process.execPath, fileURLToPath(here)],
   workerUrls: {
     crypto_worker: new URL(`./crypto_worker${suffix}`, here),
+    game_store_worker: new URL(`./game_store_worker${suffix}`, here),
     lua_worker: new URL(`./lua_worker${suffix}`, here),
+    packages_worker: new URL(`./packages_worker${suffix}`, here),
     store_worker: new URL(`./store_worker${suffix}`, here),
   },
 });

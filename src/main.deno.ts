@@ -9,7 +9,9 @@ const runtime = denoRuntime({
   selfCommand: [Deno.execPath(), "run", "-A", fileURLToPath(here)],
   workerUrls: {
     crypto_worker: new URL("./crypto_worker.deno.ts", here),
+    game_store_worker: new URL("./game_store_worker.deno.ts", here),
     lua_worker: new URL("./lua_worker.deno.ts", here),
+    packages_worker: new URL("./packages_worker.deno.ts", here),
     store_worker: new URL("./store_worker.deno.ts", here),
   },
 });

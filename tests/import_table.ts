@@ -34,8 +34,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "main.deno.ts": ["base", "ports", "app", "adapters/deno", "adapters/node"],
   "crypto_worker.bun.ts": ["base", "ports", "game", "adapters/node"],
   "crypto_worker.deno.ts": ["base", "ports", "game", "adapters/node"],
+  "game_store_worker.bun.ts": ["base", "ports", "game", "adapters/bun", "adapters/node"],
+  "game_store_worker.deno.ts": ["base", "ports", "game", "adapters/deno", "adapters/node"],
   "lua_worker.bun.ts": ["base", "ports", "game", "host", "adapters/bun", "adapters/node"],
   "lua_worker.deno.ts": ["base", "ports", "game", "host", "adapters/deno", "adapters/node"],
+  "packages_worker.bun.ts": ["base", "ports", "game", "adapters/bun", "adapters/node"],
+  "packages_worker.deno.ts": ["base", "ports", "game", "adapters/deno", "adapters/node"],
   "store_worker.bun.ts": ["base", "ports", "game", "host", "adapters/bun", "adapters/node"],
   "store_worker.deno.ts": ["base", "ports", "game", "host", "adapters/deno", "adapters/node"],
 };

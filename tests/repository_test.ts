@@ -30,7 +30,14 @@ test("build, install and .ci/run are executable", () => {
 });
 
 test("build compiles every worker entry, because the bundler does not find them itself", () => {
-  for (const entry of ["store_worker", "lua_worker", "crypto_worker"]) {
+  const entries = [
+    "store_worker",
+    "lua_worker",
+    "crypto_worker",
+    "game_store_worker",
+    "packages_worker",
+  ];
+  for (const entry of entries) {
     assert.ok(existsSync(path(`src/${entry}.bun.ts`)), entry);
     assert.ok(read("build").includes(`src/${entry}.bun.ts`), entry);
   }

@@ -24,6 +24,8 @@ export async function runtimeUnderTest(): Promise<Runtime> {
     selfCommand: [process.execPath, ...(name === "deno" ? ["run", "-A"] : []), main],
     workerUrls: {
       crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
+      game_store_worker: new URL(`game_store_worker.${name}.ts`, source),
+      packages_worker: new URL(`packages_worker.${name}.ts`, source),
       store_worker: new URL(`store_worker.${name}.ts`, source),
       lua_worker: new URL(`lua_worker.${name}.ts`, source),
     },

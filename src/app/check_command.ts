@@ -59,6 +59,7 @@ async function checkMachine(
     runtime,
     settings,
     configPath: loaded.path,
+    gameConfigPath: loaded.gamePath,
     notices: loaded.notices,
     tryScript: () => tryScript(runtime, settings),
     lockPath: lockFileName,

@@ -65,6 +65,8 @@ async function runVerb(runtime: Runtime, invocation: Invocation): Promise<number
       return await (await import("./serve.ts")).serve(runtime, invocation);
     case "watchdog":
       return await (await import("./watchdog_command.ts")).watchdogCommand(runtime, invocation);
+    case "admin":
+      return await (await import("./admin_verb.ts")).adminVerb(runtime, invocation);
     case "check":
       return await (await import("./check_command.ts")).checkCommand(runtime, invocation);
     case "version":

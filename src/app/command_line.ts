@@ -81,12 +81,14 @@ function readVerb(verb: VerbSpec, args: readonly string[]): CommandLine {
     collect: names,
     alias: Object.fromEntries(verb.flags.map((flag) => [flag.name, flag.aliases ?? []])),
     unknown: (arg, key) => {
+      if (key === undefined && verb.takesWords) return true;
       reason ??= key === undefined ? unexpected(verb, arg) : unknownFlag(verb, arg);
       return false;
     },
   });
   if (reason !== undefined) return refuse(reason);
-  if (parsed._.length > 0) return refuse(unexpected(verb, String(parsed._[0])));
+  const words = parsed._.map(String);
+  if (words.length > 0 && !verb.takesWords) return refuse(unexpected(verb, words[0] ?? ""));
 
   const flags: Record<string, unknown> = {};
   for (const flag of verb.flags) {
@@ -100,7 +102,8 @@ function readVerb(verb: VerbSpec, args: readonly string[]): CommandLine {
   }
   const clash = clashOf(verb, flags);
   if (clash !== undefined) return refuse(clash);
-  return { kind: "run", invocation: { verb: verb.name, flags } };
+  const invocation = { verb: verb.name, flags, ...(verb.takesWords ? { words } : {}) };
+  return { kind: "run", invocation };
 }
 
 /**

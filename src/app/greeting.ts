@@ -11,8 +11,8 @@ export function greeting(
   const { host, http_host } = settings;
   const reach = reachableAddress(host);
   const rows: [string, string][] = [
-    ["probes", `tcp ${showAddress(host, server.tcpPort)}`],
-    ["", `udp ${showAddress(host, server.tcpPort)} and ${showAddress(host, server.udpPort)}`],
+    ["tcp", `${showAddress(host, server.tcpPort)}  ${whoOnTcp(server)}`],
+    ["udp", ` ${showAddress(host, server.tcpPort)} and ${showAddress(host, server.udpPort)}`],
     [
       "http",
       server.httpPort === undefined
@@ -20,10 +20,7 @@ export function greeting(
         : `http://${showAddress(reachableAddress(http_host), server.httpPort)}/health  /metrics`,
     ],
     ["data", `${directory} (state in ${settings.db_path})`],
-    [
-      "game core",
-      server.hasGameCore ? "packages/freekill-core" : "none: packages/freekill-core is not there",
-    ],
+    ["rules", rulesLine(settings, server)],
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
   const live = `freekill-gw check --live --host ${reach} --tcp-port ${server.tcpPort}`;
@@ -36,4 +33,16 @@ export function greeting(
     "",
     "",
   ].join("\n");
+}
+
+function whoOnTcp({ game }: RunningServer): string {
+  return game === undefined ? "probes" : "game clients and probes";
+}
+
+function rulesLine({ lua_command }: Settings, { game }: RunningServer): string {
+  if (game === undefined) return "none: tcp_port_mode is host";
+  const { hasCore, md5 } = game.facts;
+  if (!hasCore) return "none: packages/freekill-core is not there, so no game can be started";
+  if (lua_command === "") return "none: lua_command is not set, so no game can be started";
+  return `packages/freekill-core by ${lua_command}, md5 ${md5}`;
 }

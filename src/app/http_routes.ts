@@ -12,13 +12,18 @@ export interface HttpFacts {
   prometheus(): Promise<{ contentType: string; text: string }>;
   /** Who may read the metrics besides this machine. */
   readonly metricsAllow: readonly AddressBlock[];
+  /** Routes of other parts. */
+  addRoutes?(app: HttpApp): void;
 }
+
+/** Where routes are added to; each request comes with who sent it. */
+export type HttpApp = Hono<{ Bindings: { peer: HttpPeer } }>;
 
 /** Answers plain HTTP requests: probes of load balancers and metrics. */
 export function httpRoutes(
   facts: HttpFacts,
 ): (request: Request, peer: HttpPeer) => Response | Promise<Response> {
-  const app = new Hono<{ Bindings: { peer: HttpPeer } }>();
+  const app: HttpApp = new Hono();
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/health/live", (c) => c.json({ status: "ok" }));
   app.get("/health/ready", (c) => {
@@ -48,6 +53,7 @@ export function httpRoutes(
     if (path.endsWith("*")) continue;
     app.all(path, (c) => c.json({ error: "method not allowed" }, 405, { Allow: "GET, HEAD" }));
   }
+  facts.addRoutes?.(app);
   app.notFound((c) => c.json({ error: "not found" }, 404));
   return (request, peer) => app.fetch(withBody(request), { peer });
 }

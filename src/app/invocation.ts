@@ -1,6 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 
-export type VerbName = "serve" | "watchdog" | "check" | "version" | "help";
+export type VerbName = "serve" | "watchdog" | "admin" | "check" | "version" | "help";
 
 /** One call of the program: a verb and its checked flags. */
 export interface Invocation {
@@ -11,6 +11,8 @@ export interface Invocation {
    * under the first name (`--json-output` under `json`, `--config-json` under `config`).
    */
   readonly flags: Readonly<Record<string, unknown>>;
+  /** What came besides flags; verbs that take nothing of the kind have none. */
+  readonly words?: readonly string[];
 }
 
 /** The configuration that an invocation has, and where it came from. */
@@ -18,6 +20,8 @@ export interface LoadedSettings {
   readonly settings: Settings;
   /** The file that was read, if any, as it was named. */
   readonly path: string | undefined;
-  /** Lines about what was ignored, to be logged as warnings. */
+  /** `freekill.server.config.json`, if there is one. */
+  readonly gamePath: string | undefined;
+  /** Lines about what was ignored, or is not as usual, to be logged as warnings. */
   readonly notices: readonly string[];
 }

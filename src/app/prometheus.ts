@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import type { GameFigures } from "./game_figures.ts";
 import { hostGauges, hostMetricNames, type HostMetrics } from "../host/host_metrics.ts";
 
 /** What the process itself is measured by. */
@@ -12,7 +13,16 @@ export interface ProcessFigures {
 export class PrometheusText {
   readonly #registry = new Registry();
 
-  constructor(read: { host(): HostMetrics; process(): ProcessFigures; runtimeName: string }) {
+  constructor(
+    read: {
+      host(): HostMetrics;
+      process(): ProcessFigures;
+      runtimeName: string;
+      /** undefined when no game is served. */
+      game: (() => GameFigures) | undefined;
+    },
+  ) {
+    if (read.game !== undefined) registerGame(this.#registry, read.game);
     const registers = [this.#registry];
     for (const name of hostMetricNames) {
       const help = name.replaceAll("_", " ");
@@ -82,4 +92,44 @@ export class PrometheusText {
 /** Counters end in `_total` by the convention of Prometheus. */
 function counterName(name: string): string {
   return `${name.replace(/_count$/, "")}_total`;
+}
+
+function registerGame(registry: Registry, read: () => GameFigures): void {
+  const registers = [registry];
+  const { gauges, counters, byReason } = read();
+  for (const name of Object.keys(gauges)) {
+    new Gauge({
+      name: `freekill_gw_game_${name}`,
+      help: name.replaceAll("_", " "),
+      registers,
+      collect() {
+        this.set(read().gauges[name] ?? 0);
+      },
+    });
+  }
+  for (const name of Object.keys(counters)) {
+    new Counter({
+      name: `freekill_gw_game_${name}_total`,
+      help: name.replaceAll("_", " "),
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read().counters[name] ?? 0);
+      },
+    });
+  }
+  for (const name of Object.keys(byReason)) {
+    new Counter({
+      name: `freekill_gw_game_${name}_total`,
+      help: `${name.replaceAll("_", " ")}, by reason`,
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of read().byReason[name]?.entries ?? []) {
+          this.inc({ reason }, count);
+        }
+      },
+    });
+  }
 }

@@ -1,5 +1,6 @@
 import { isLoopback, showAddress } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
+import { reloadGameConfig } from "../config/reload_game_config.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { FileError } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
@@ -7,7 +8,7 @@ import type { Runtime } from "../ports/runtime.ts";
 import { greeting } from "./greeting.ts";
 import type { Invocation } from "./invocation.ts";
 import { type RunningServer, startServer } from "./server.ts";
-import { settingsOf } from "./settings_of.ts";
+import { loadInputOf, settingsOf } from "./settings_of.ts";
 
 /** Runs the server until it is told to stop; the exit code: 0 stopped, 2 configuration, 3 run time. */
 export async function serve(runtime: Runtime, invocation: Invocation): Promise<number> {
@@ -23,15 +24,23 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
   // Before anybody can know that the server is there, so that no signal finds it unprepared.
   stopOnSignals(runtime, logger, requestStop);
-  process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger));
-  const started = await startServer({ runtime, settings, logger, requestStop });
+  let server: RunningServer | undefined;
+  process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger, server));
+  const started = await startServer({
+    runtime,
+    settings,
+    logger,
+    requestStop,
+    reload: () => reloadGameConfig(loadInputOf(runtime, invocation)),
+  });
   if (!started.ok) {
     process.writeStderr(`${started.reason}\n`);
     logger.close();
     return 3;
   }
-  const { server } = started;
+  server = started.server;
   announce(runtime, settings, server, logger);
+  await server.openShell();
   await stopRequested;
   if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("STOPPING=1");
   logger.info({}, "stopping");
@@ -65,7 +74,7 @@ function announce(
   logger: Logger,
 ): void {
   const { process } = runtime;
-  const { tcpPort, udpPort, httpPort, hasGameCore } = server;
+  const { tcpPort, udpPort, httpPort, game } = server;
   if (process.isTerminal.stdout) {
     process.writeStdout(greeting({ settings, server, directory: process.cwd }));
   }
@@ -80,7 +89,7 @@ function announce(
     udp_ports: [tcpPort, udpPort],
     http,
     directory: process.cwd,
-    game_core: hasGameCore,
+    game: game === undefined ? "off" : `packages ${game.facts.md5}`,
     runtime: `${runtime.name} ${runtime.version}`,
   }, "ready");
   if (settings.drift_mode !== "none") {
@@ -125,6 +134,7 @@ async function reload(
   invocation: Invocation,
   before: Settings,
   logger: Logger,
+  server: RunningServer | undefined,
 ): Promise<void> {
   const loaded = await settingsOf(runtime, invocation);
   if (loaded === undefined) {
@@ -134,12 +144,14 @@ async function reload(
   const after = loaded.settings;
   logger.setLevel(after.log.level);
   const needRestart = Object.keys(after).filter((key) =>
-    key !== "log" && differs(after, before, key as keyof Settings)
+    key !== "log" && key !== "game" && differs(after, before, key as keyof Settings)
   );
   if (JSON.stringify(withoutLevel(after.log)) !== JSON.stringify(withoutLevel(before.log))) {
     needRestart.push("log");
   }
   logger.info({ log_level: after.log.level, need_restart: needRestart }, "configuration reloaded");
+  const game = await server?.game?.reload();
+  for (const line of game?.lines ?? []) logger.info({ part: "game" }, line);
 }
 
 function withoutLevel(log: Settings["log"]): Omit<Settings["log"], "level"> {

@@ -1,6 +1,7 @@
 import { parseAddressBlock } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
+import { Discovery } from "../game/discovery.ts";
 import { runRoomLife } from "../game/room_life.ts";
 import { RoomList } from "../game/room_list.ts";
 import { accessRules } from "../host/access.ts";
@@ -14,6 +15,11 @@ import type { HttpServer } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { type DirectoryLock, lockDirectory } from "./directory_lock.ts";
+import type { GameConfigReload } from "../config/reload_game_config.ts";
+import { type Admin, startAdmin } from "./admin.ts";
+import { flatGameFigures, gameFigures } from "./game_figures.ts";
+import { GamePart } from "./game_part.ts";
+import { RunningGame } from "./operated_game.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { PrometheusText } from "./prometheus.ts";
 import { openScriptBridge } from "./script_bridges.ts";
@@ -38,8 +44,10 @@ export interface RunningServer {
   readonly udpPort: number;
   /** undefined when HTTP is off. */
   readonly httpPort: number | undefined;
-  /** Whether the rules of the game are installed here. */
-  readonly hasGameCore: boolean;
+  /** undefined when no game is served. */
+  readonly game: GamePart | undefined;
+  /** The operator's shell, where there is a terminal for it. */
+  openShell(): Promise<void>;
   /** Stops in order: no new work, what is under way, connections, store. Idempotent. */
   stop(): Promise<void>;
 }
@@ -49,9 +57,19 @@ export type ServerStart =
   /** One line: what was tried, what was found. */
   | { readonly ok: false; readonly reason: string };
 
+export interface ServerParts {
+  readonly runtime: Runtime;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  /** Somebody wants the server to stop. */
+  requestStop(): void;
+  /** Reads the game's configuration again. */
+  reload(): Promise<GameConfigReload>;
+}
+
 /** Puts the parts together and starts them; what was started is stopped again when one fails. */
 export async function startServer(
-  parts: { runtime: Runtime; settings: Settings; logger: Logger; requestStop(): void },
+  parts: ServerParts,
 ): Promise<ServerStart> {
   const server = new Server(parts);
   try {
@@ -72,14 +90,16 @@ class StartError extends Error {
 }
 
 class Server implements RunningServer {
+  readonly #parts: ServerParts;
   readonly #runtime: Runtime;
   readonly #settings: Settings;
   readonly #logger: Logger;
-  readonly #requestStop: () => void;
   readonly #metrics: HostMetrics = emptyHostMetrics();
   #lock: DirectoryLock | undefined;
   #store: StoreClient | undefined;
   #script: ScriptBridge | undefined;
+  #game: GamePart | undefined;
+  #admin: Admin | undefined;
   #host: HostServer | undefined;
   #http: HttpServer | undefined;
   #phase: "starting" | "running" | "draining" = "starting";
@@ -87,15 +107,16 @@ class Server implements RunningServer {
   tcpPort = 0;
   udpPort = 0;
   httpPort: number | undefined;
-  hasGameCore = false;
 
-  constructor(
-    parts: { runtime: Runtime; settings: Settings; logger: Logger; requestStop(): void },
-  ) {
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
     this.#runtime = parts.runtime;
     this.#settings = parts.settings;
     this.#logger = parts.logger;
-    this.#requestStop = parts.requestStop;
+  }
+
+  get game(): GamePart | undefined {
+    return this.#game;
   }
 
   async start(): Promise<void> {
@@ -109,7 +130,7 @@ class Server implements RunningServer {
     await files.makeDirectory(directoryOf(settings.db_path), { mode: 0o700 });
     const opened = await store.open(settings.db_path);
     if (!opened.ok) throw new StartError(opened.reason);
-    this.hasGameCore = await files.info("packages/freekill-core") !== undefined;
+    if (settings.tcp_port_mode !== "host") await this.#startGame();
     const script = this.#script = openScriptBridge({
       runtime: this.#runtime,
       scriptPath: settings.lua_script_path,
@@ -120,12 +141,32 @@ class Server implements RunningServer {
     });
     await this.#startHost(store, script);
     await this.#startHttp();
+    const http = this.#http && { host: settings.http_host, port: this.#http.port };
+    await this.#admin?.publish(http);
     this.#phase = "running";
+  }
+
+  async openShell(): Promise<void> {
+    await this.#admin?.openShell();
   }
 
   stop(): Promise<void> {
     this.#stopped ??= this.#stopOnce();
     return this.#stopped;
+  }
+
+  async #startGame(): Promise<void> {
+    const { runtime, settings, logger, reload } = this.#parts;
+    const started = await GamePart.open({ runtime, settings, logger, reload });
+    if (!started.ok) throw new StartError(started.reason);
+    const game = this.#game = started.game;
+    const requestStop = () => this.#parts.requestStop();
+    this.#admin = await startAdmin({
+      runtime,
+      logger: logger.child({ part: "admin" }),
+      game: new RunningGame({ runtime, game, requestStop }),
+      httpHost: settings.http_host,
+    });
   }
 
   async #startHost(store: StoreClient, script: ScriptBridge): Promise<void> {
@@ -160,11 +201,14 @@ class Server implements RunningServer {
       tcpPort: settings.tcp_port,
       udpPort: settings.tcp_port === 0 && settings.udp_port === 0 ? 0 : settings.udp_port,
       mode: settings.tcp_port_mode,
+      sniffMs: settings.sniff_ms,
+      sniffLoopbackMs: settings.sniff_loopback_ms,
+      ...this.#otherProtocol(),
       idleMsMax: settings.idle_timeout_s * 1_000,
       connectionsMax: this.#connectionsMax(),
       connectionsPerHostMax: settings.max_connections_per_host,
       tickMs: settings.tick_interval_ms,
-      stop: this.#requestStop,
+      stop: () => this.#parts.requestStop(),
     });
     this.#host = host;
     const { tcpPort, udpPort } = await host.start();
@@ -173,9 +217,20 @@ class Server implements RunningServer {
     this.#metrics.persisted_state_count = store.counters.states;
   }
 
+  #otherProtocol() {
+    const server = this.#game?.server;
+    if (server === undefined) return {};
+    const discovery = new Discovery(() => {
+      const { iconUrl, description, capacity } = server.config;
+      return { iconUrl, description, capacity, online: server.lobby.online.size };
+    });
+    return { other: server, discovery };
+  }
+
   async #startHttp(): Promise<void> {
     const settings = this.#settings;
     if (settings.http_port === 0) return;
+    const game = this.#game;
     const prometheus = new PrometheusText({
       host: () => this.#currentMetrics(),
       process: () => ({
@@ -184,6 +239,7 @@ class Server implements RunningServer {
         eventLoopLagSeconds: (this.#host?.lagMs ?? 0) / 1_000,
       }),
       runtimeName: settings.runtime_name,
+      game: game && (() => gameFigures(game)),
     });
     this.#http = await this.#runtime.http.listen({
       host: settings.http_host,
@@ -191,7 +247,12 @@ class Server implements RunningServer {
       bodyBytesMax: httpBodyBytesMax,
       fetch: httpRoutes({
         notReady: () => this.#notReady(),
-        metrics: () => ({ ...this.#currentMetrics(), runtime_name: settings.runtime_name }),
+        metrics: () => ({
+          ...this.#currentMetrics(),
+          ...(game === undefined ? {} : flatGameFigures(gameFigures(game))),
+          runtime_name: settings.runtime_name,
+        }),
+        addRoutes: (app) => this.#admin?.addRoutes(app),
         prometheus: async () => ({
           contentType: prometheus.contentType,
           text: await prometheus.text(),
@@ -245,11 +306,13 @@ class Server implements RunningServer {
   async #stopOnce(): Promise<void> {
     const drainMs = this.#phase === "running" ? this.#settings.drainSeconds * 1_000 : 0;
     this.#phase = "draining";
+    await this.#admin?.stop();
     await this.#host?.stopAccepting();
     await this.#until(() => this.#metrics.active_connections === 0, drainMs);
     // Replies that were promised go out, unless they take too long.
     await this.#until(() => this.#metrics.inflight_async_tasks === 0, finishMsMax);
     this.#script?.close();
+    await this.#game?.stop();
     await this.#host?.close();
     await this.#http?.close();
     await this.#store?.close();

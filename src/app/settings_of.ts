@@ -1,5 +1,5 @@
 import { showFault } from "../config/faults.ts";
-import { loadSettings } from "../config/load_settings.ts";
+import { type LoadInput, loadSettings } from "../config/load_settings.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { flagKey } from "./flag_spec.ts";
 import type { Invocation, LoadedSettings } from "./invocation.ts";
@@ -13,16 +13,21 @@ export async function settingsOf(
   runtime: Runtime,
   invocation: Invocation,
 ): Promise<LoadedSettings | undefined> {
+  const loaded = await loadSettings(loadInputOf(runtime, invocation));
+  if (loaded.ok) return loaded;
+  for (const fault of loaded.faults) runtime.process.writeStderr(`${showFault(fault)}\n`);
+  return undefined;
+}
+
+/** What an invocation's configuration is made of: files, environment and flags. */
+export function loadInputOf(runtime: Runtime, invocation: Invocation): LoadInput {
   const { config } = invocation.flags;
-  const loaded = await loadSettings({
+  return {
     files: runtime.files,
     env: runtime.process.env,
     flags: settingsByPath(invocation),
     configPath: typeof config === "string" ? config : undefined,
-  });
-  if (loaded.ok) return loaded;
-  for (const fault of loaded.faults) runtime.process.writeStderr(`${showFault(fault)}\n`);
-  return undefined;
+  };
 }
 
 function settingsByPath({ verb, flags }: Invocation): Record<string, unknown> {

@@ -12,6 +12,8 @@ export interface VerbSpec {
   /** What stands after the verb in the usage line. */
   readonly takes: string;
   readonly topicsMax: number;
+  /** Whether there may be words that are no flags. */
+  readonly takesWords?: true;
   readonly flags: readonly FlagSpec[];
   readonly examples: readonly { readonly command: string; readonly means: string }[];
   /** Closing lines of its help. */
@@ -80,6 +82,25 @@ export const verbs: readonly VerbSpec[] = [
     notes: [
       settingSources,
       "Exit codes: 0 stopped by a signal, 2 configuration or restart limit, 3 failure of its own.",
+    ],
+  },
+  {
+    name: "admin",
+    purpose: "Orders something of the server that runs in this directory",
+    takes: '[--json] "<command>"',
+    topicsMax: 0,
+    takesWords: true,
+    flags: [json],
+    examples: [
+      { command: "freekill-gw admin help", means: "all commands" },
+      { command: "freekill-gw admin lsplayer --json", means: "who is on the server" },
+      { command: 'freekill-gw admin "tempban Alice 2h"', means: "keeps somebody out for a time" },
+      { command: 'freekill-gw admin "msg Back in 5 minutes"', means: "tells everybody" },
+    ],
+    notes: [
+      "It goes over HTTP to this machine alone: the server needs an http_port, and who may read " +
+      "server/admin.token may order. server/admin.log holds every use.",
+      "Exit codes: 0 done, 1 refused or failed, 2 wrong command, 3 no server that could be asked.",
     ],
   },
   {

@@ -27,6 +27,8 @@ export interface EnvironmentParts {
   readonly settings: Settings;
   /** The configuration file that was read, if any. */
   readonly configPath: string | undefined;
+  /** The original server's configuration file, if there is one. */
+  readonly gameConfigPath?: string | undefined;
   /** What was ignored in it or in the environment. */
   readonly notices: readonly string[];
   /** Loads the Lua script as `serve` would, without a server around it. */
@@ -83,11 +85,16 @@ export function checkFileDescriptors(limit: number | undefined): Finding[] {
   }];
 }
 
-function checkConfiguration({ configPath, notices }: EnvironmentParts): Finding[] {
+function checkConfiguration(
+  { configPath, gameConfigPath, notices }: EnvironmentParts,
+): Finding[] {
   const name = "configuration";
-  const found = configPath === undefined
+  const files = [configPath, gameConfigPath].filter((path) => path !== undefined);
+  const found = files.length === 0
     ? "no file, defaults are used"
-    : `"${configPath}" is valid`;
+    : `${files.map((path) => `"${path}"`).join(" and ")} ${
+      files.length === 1 ? "is" : "are"
+    } valid`;
   return [
     { name, status: "ok", found, advice: "" },
     ...notices.map((notice) => ({ name, status: "warning", found: notice, advice: "" } as const)),

@@ -1,3 +1,6 @@
+/** Where a value stands: the names that people know it by. */
+export type Place = Pick<Fault, "source" | "path">;
+
 /** One thing that is wrong with the configuration. None of its texts holds a secret. */
 export interface Fault {
   /** Where it comes from: `config "gw.json"`, `flag --tcp-port`, `environment FREEKILL_GW_…`. */

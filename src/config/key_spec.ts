@@ -2,7 +2,14 @@
 import { unreachable } from "../base/assert.ts";
 import { showSize } from "../base/units.ts";
 
-export type KeySpec = TextSpec | ChoiceSpec<string> | NumberSpec | YesNoSpec | AddressesSpec;
+export type KeySpec =
+  | TextSpec
+  | ChoiceSpec<string>
+  | NumberSpec
+  | YesNoSpec
+  | AddressesSpec
+  | TextsSpec
+  | ChoicesSpec<string>;
 
 interface Described {
   /** One sentence without a full stop, for help and schema. */
@@ -45,10 +52,26 @@ export interface AddressesSpec extends Described {
   readonly default: readonly string[];
 }
 
+export interface TextsSpec extends Described {
+  readonly kind: "texts";
+  readonly default: readonly string[];
+  readonly membersMax: number;
+  /** What each of them must be. */
+  readonly member: { readonly pattern: RegExp; readonly allowed: string };
+}
+
+/** Any number of fixed words. */
+export interface ChoicesSpec<T extends string> extends Described {
+  readonly kind: "choices";
+  readonly default: readonly T[];
+  readonly choices: readonly T[];
+}
+
 // In brackets, so that a union of choices is taken whole.
 type SpecOf<T> = [T] extends [number] ? NumberSpec
   : [T] extends [boolean] ? YesNoSpec
-  : [T] extends [readonly string[]] ? AddressesSpec
+  : [T] extends [readonly (infer Member extends string)[]]
+    ? (string extends Member ? AddressesSpec | TextsSpec : ChoicesSpec<Member>)
   : [T] extends [string] ? (string extends T ? TextSpec : ChoiceSpec<T>)
   : never;
 /** A specification for each key of a section, of the kind that its type asks for. */
@@ -60,11 +83,15 @@ export function allowedBy(spec: KeySpec): string {
     case "text":
       return spec.allowed;
     case "choice":
-      return `one of ${spec.choices.map((choice) => `"${choice}"`).join(", ")}`;
+      return `one of ${showChoices(spec.choices)}`;
     case "yes_no":
       return "true or false";
     case "addresses":
       return "a list of at most 1000 IP addresses or CIDR blocks";
+    case "texts":
+      return `a list of at most ${spec.membersMax} texts`;
+    case "choices":
+      return `a list of ${showChoices(spec.choices)}`;
     case "whole":
       return `${spec.min}–${spec.max}`;
     case "ms":
@@ -76,6 +103,24 @@ export function allowedBy(spec: KeySpec): string {
     default:
       return unreachable(spec);
   }
+}
+
+/** What is allowed of one member of a list; of other values, the same as `allowedBy`. */
+export function allowedMember(spec: KeySpec): string {
+  switch (spec.kind) {
+    case "addresses":
+      return "an IP address or CIDR block";
+    case "texts":
+      return spec.member.allowed;
+    case "choices":
+      return `one of ${showChoices(spec.choices)}`;
+    default:
+      return allowedBy(spec);
+  }
+}
+
+function showChoices(choices: readonly string[]): string {
+  return choices.map((choice) => `"${choice}"`).join(", ");
 }
 
 /**
@@ -91,6 +136,8 @@ export function valueOfText(spec: KeySpec, text: string): unknown {
       if (/^(true|yes|on|1)$/i.test(text)) return true;
       return /^(false|no|off|0)$/i.test(text) ? false : text;
     case "addresses":
+    case "texts":
+    case "choices":
       return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
     case "whole":
     case "ms":
@@ -111,6 +158,8 @@ export function showDefault(spec: KeySpec): string {
     case "text":
       return spec.default === "" ? '""' : spec.default;
     case "addresses":
+    case "texts":
+    case "choices":
       return "none";
     default:
       return String(spec.default);

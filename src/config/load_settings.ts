@@ -1,11 +1,30 @@
-/** Puts the configuration together: flag over environment over file over default. */
+/**
+ * Puts the configuration together: flag over environment over file over default. For the game's keys
+ * there is a second file, the original server's, between the file and the defaults.
+ */
 import { reachableAddress } from "../base/address.ts";
 import { nearestWord } from "../base/suggest.ts";
-import { brokenFile, showFound, wrongValue } from "./faults.ts";
-import type { Fault } from "./faults.ts";
-import { parseJsonc } from "./jsonc.ts";
+import { collisions, conflicts } from "./conflicts.ts";
+import { type DefaultHost, defaultHost } from "./default_host.ts";
+import { showFound } from "./faults.ts";
+import type { Fault, Place } from "./faults.ts";
+import type { GameConfig } from "./game_config.ts";
+import {
+  gameConfigPath,
+  type GameFileResult,
+  readGameFile,
+  withTodaysKeys,
+} from "./game_document.ts";
+import { gameKeys } from "./game_keys.ts";
+import {
+  type DocumentResult,
+  isObject,
+  readDocument,
+  type SettingsFiles,
+  sourceOfFile,
+} from "./read_document.ts";
 import { reservedSections } from "./settings.ts";
-import type { JsonSection, ReservedSections, Settings } from "./settings.ts";
+import type { JsonSection, ReservedSections, RootSettings, Settings } from "./settings.ts";
 import { valueOfText } from "./key_spec.ts";
 import type { KeySpec } from "./key_spec.ts";
 import { rootKeys } from "./root_keys.ts";
@@ -22,17 +41,8 @@ import { checkDocument } from "./settings_schema.ts";
 /** The file that is read from the working directory when none is named. */
 export const defaultConfigPath = "freekill-gw.json";
 
-/** More is no configuration; reading it would only hold up the start. */
-const configBytesMax = 16 * 2 ** 20;
-
 /** Variables with our prefix that are no settings. */
 const otherVariables = ["FREEKILL_GW_BINARY", "FREEKILL_GW_DEBUG", childTokenVariable];
-
-/** What is needed of the files port. */
-export interface SettingsFiles {
-  info(path: string): Promise<{ kind: "file" | "directory" | "other"; bytes: number } | undefined>;
-  read(path: string, options: { bytesMax: number }): Promise<Uint8Array>;
-}
 
 export interface LoadInput {
   readonly files: SettingsFiles;
@@ -49,81 +59,93 @@ export type LoadResult =
     readonly settings: Settings;
     /** The file that was read. */
     readonly path: string | undefined;
-    /** Lines for people: things that were ignored. */
+    /** `freekill.server.config.json`, if there is one. */
+    readonly gamePath: string | undefined;
+    /** Lines for people: things that were ignored, or are not as usual. */
     readonly notices: readonly string[];
   }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** Never rejects for a user's mistake: all of them come back as faults, at once. */
 export async function loadSettings(input: LoadInput): Promise<LoadResult> {
-  const file = await readFile(input);
-  if (!file.ok) return { ok: false, faults: file.faults };
-  const { document, sources, notices } = merge(file, input);
-  const fileSource = file.path === undefined ? "configuration" : sourceOfFile(file.path);
-  const sourceOf = (path: string) => sources.get(path.replace(/\[.*$/, "")) ?? fileSource;
-  const checked = checkDocument(document, sourceOf);
-  if (!checked.ok) return { ok: false, faults: checked.faults };
-  const settings = complete(checked.document.values, reservedIn(document));
-  const faults = [...conflicts(settings, sourceOf), ...collisions(settings, sourceOf, file.path)];
-  if (faults.length > 0) return { ok: false, faults };
-  return { ok: true, settings, path: file.path, notices };
-}
-
-type FileResult =
-  | { readonly ok: true; readonly path: string | undefined; readonly document: unknown }
-  | { readonly ok: false; readonly faults: Fault[] };
-
-async function readFile({ files, configPath }: LoadInput): Promise<FileResult> {
-  const path = configPath ?? defaultConfigPath;
-  const source = sourceOfFile(path);
-  const refuse = (problem: string): FileResult => ({
-    ok: false,
-    faults: [brokenFile(source, problem)],
-  });
-  let bytes: Uint8Array;
-  try {
-    const info = await files.info(path);
-    if (info === undefined) {
-      if (configPath !== undefined) return refuse("there is no such file");
-      return { ok: true, path: undefined, document: {} };
-    }
-    if (info.kind !== "file") return refuse(`it must be a file, found a ${info.kind}`);
-    if (info.bytes > configBytesMax) {
-      return refuse(`it must be at most ${configBytesMax} bytes, found ${info.bytes}`);
-    }
-    bytes = await files.read(path, { bytesMax: configBytesMax });
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === undefined) throw error;
-    return refuse(`it cannot be read (${code})`);
+  const { files, configPath } = input;
+  const [main, game] = await Promise.all([
+    readDocument(files, {
+      path: configPath ?? defaultConfigPath,
+      isRequired: configPath !== undefined,
+    }),
+    readGameFile(files),
+  ]);
+  if (!main.ok || !game.ok) {
+    return { ok: false, faults: [main, game].flatMap((file) => file.ok ? [] : file.faults) };
   }
-  const parsed = parseJsonc(bytes);
-  if (parsed.ok) return { ok: true, path, document: parsed.value };
-  return { ok: false, faults: parsed.problems.map((problem) => brokenFile(source, problem)) };
+  const { document, places, notices, faults: oldKeyFaults } = merge({ main, game }, input);
+  const mainSource = main.path === undefined ? "configuration" : sourceOfFile(main.path);
+  const placeOf = (path: string): Place => placeIn(places, path, mainSource);
+  const checked = checkDocument(document, placeOf);
+  if (!checked.ok) return { ok: false, faults: [...oldKeyFaults, ...checked.faults] };
+  const { values } = checked.document;
+  const implied = values.has("host") ? undefined : await defaultHost(files);
+  const settings = complete(values, { reserved: reservedIn(document), implied });
+  const read = [main.path, game.path].filter((path) => path !== undefined);
+  const faults = [
+    ...oldKeyFaults,
+    ...conflicts(settings, placeOf),
+    ...collisions(settings, placeOf, read),
+  ];
+  if (faults.length > 0) return { ok: false, faults };
+  if (implied?.notice !== undefined) notices.push(implied.notice);
+  return { ok: true, settings, path: main.path, gamePath: game.path, notices };
 }
 
-function sourceOfFile(path: string): string {
-  return `config ${showFound(path)}`;
+/** A member of a list stands where the list does. */
+function placeIn(places: ReadonlyMap<string, Place>, path: string, mainSource: string): Place {
+  const key = path.replace(/\[.*$/, "");
+  const place = places.get(key);
+  if (place === undefined) return { source: mainSource, path };
+  return { source: place.source, path: place.path + path.slice(key.length) };
 }
 
-/** The system's code; undefined for what is no failure of the file system. */
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+interface Merged {
+  readonly document: unknown;
+  /** Of values that are not where their path says, in the main file. */
+  readonly places: ReadonlyMap<string, Place>;
+  readonly notices: string[];
+  /** Of older keys, which the schema does not know. */
+  readonly faults: readonly Fault[];
 }
 
-/** Lays environment and flags over the file's document, and notes where each value came from. */
+/** Lays environment and flags over the files, and notes where each value came from. */
 function merge(
-  file: { readonly document: unknown },
+  { main, game }: {
+    main: Extract<DocumentResult, { ok: true }>;
+    game: Extract<GameFileResult, { ok: true }>;
+  },
   { env, flags }: LoadInput,
-): { document: unknown; sources: Map<string, string>; notices: string[] } {
+): Merged {
   const specs = settingKeys();
-  const sources = new Map<string, string>();
-  const notices: string[] = [];
+  const places = new Map<string, Place>();
+  const notices: string[] = [...game.notices];
+  const faults: Fault[] = [...game.game.faults];
   // A file that holds no object is refused whole by the schema.
-  if (!isObject(file.document)) return { document: file.document, sources, notices };
-  const document: Record<string, unknown> = { ...file.document };
+  if (!isObject(main.document)) return { document: main.document, places, notices, faults };
+  const document: Record<string, unknown> = { ...main.document };
+  const section = document.game ?? {};
+  if (isObject(section)) {
+    const source = sourceOfFile(main.path ?? defaultConfigPath);
+    const own = withTodaysKeys(section, { source, path: "game." });
+    faults.push(...own.faults);
+    document.game = { ...game.game.values, ...own.values };
+    const gameSource = sourceOfFile(gameConfigPath);
+    for (const key of Object.keys(game.game.values)) {
+      places.set(`game.${key}`, { source: gameSource, path: game.game.renamed.get(key) ?? key });
+    }
+    for (const key of Object.keys(own.values)) {
+      places.set(`game.${key}`, { source, path: `game.${own.renamed.get(key) ?? key}` });
+    }
+  }
   const set = (path: string, value: unknown, source: string) => {
-    if (lay(document, path, value)) sources.set(path, source);
+    if (lay(document, path, value)) places.set(path, { source, path });
   };
 
   const paths = new Map([...specs.keys()].map((path) => [environmentNameOf(path), path]));
@@ -142,7 +164,7 @@ function merge(
     if (value === undefined) continue;
     set(path, typeof value === "string" ? valueOfText(spec, value) : value, `flag ${flagOf(path)}`);
   }
-  return { document, sources, notices };
+  return { document, places, notices, faults };
 }
 
 function unknownVariable(name: string, known: readonly string[]): string {
@@ -168,10 +190,6 @@ function lay(document: Record<string, unknown>, path: string, value: unknown): b
   return true;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function reservedIn(document: unknown): ReservedSections {
   const sections: { -readonly [name in keyof ReservedSections]: JsonSection } = {};
   if (!isObject(document)) return sections;
@@ -182,7 +200,10 @@ function reservedIn(document: unknown): ReservedSections {
   return sections;
 }
 
-function complete(values: ReadonlyMap<string, unknown>, reserved: ReservedSections): Settings {
+function complete(
+  values: ReadonlyMap<string, unknown>,
+  { reserved, implied }: { reserved: ReservedSections; implied: DefaultHost | undefined },
+): Settings {
   const fill = <Section>(
     keys: { readonly [key in keyof Section]: KeySpec },
     prefix: string,
@@ -193,96 +214,29 @@ function complete(values: ReadonlyMap<string, unknown>, reserved: ReservedSectio
       entries.map(([key, spec]) => [key, values.get(prefix + key) ?? spec.default]),
     ) as Section;
   };
-  const root = fill<Omit<Settings, "log" | "watchdog" | keyof ReservedSections>>(rootKeys, "");
+  const root = fill<RootSettings>(rootKeys, "");
+  const game = fill<GameConfig>(gameKeys, "game.");
+  const bytesBurst = values.has("game.bytesBurst")
+    ? game.bytesBurst
+    : Math.max(game.bytesBurst, game.maxPacketBytes);
+  const host = implied?.host ?? root.host;
   const watchdog = fill<Settings["watchdog"]>(watchdogKeys, "watchdog.");
   const nextPort = root.tcp_port === 0 ? 0 : root.tcp_port + 1;
   const udpPort = root.udp_port === 0 ? nextPort : root.udp_port;
   return {
     ...root,
+    host,
     udp_port: udpPort,
+    // Where the host is implied, root.host is the default: what nobody asked for opens no HTTP.
     http_host: root.http_host === "" ? root.host : root.http_host,
     log: fill<Settings["log"]>(logKeys, "log."),
     watchdog: {
       ...watchdog,
-      health_host: watchdog.health_host === "" ? reachableAddress(root.host) : watchdog.health_host,
+      health_host: watchdog.health_host === "" ? reachableAddress(host) : watchdog.health_host,
       health_tcp_port: watchdog.health_tcp_port === 0 ? root.tcp_port : watchdog.health_tcp_port,
       health_udp_port: watchdog.health_udp_port === 0 ? udpPort : watchdog.health_udp_port,
     },
+    game: { ...game, bytesBurst },
     ...reserved,
   };
-}
-
-/** What no key can tell alone. */
-function conflicts(settings: Settings, sourceOf: (path: string) => string): Fault[] {
-  const faults: Fault[] = [];
-  const { tcp_port, udp_port, http_port } = settings;
-  if (udp_port > 65_535) {
-    faults.push(wrongValue({
-      source: sourceOf("tcp_port"),
-      path: "tcp_port",
-      found: String(tcp_port),
-      allowed: "below 65535 while udp_port is 0 (= tcp_port + 1)",
-    }));
-  }
-  if (tcp_port !== 0 && udp_port === tcp_port) {
-    faults.push(wrongValue({
-      source: sourceOf("udp_port"),
-      path: "udp_port",
-      found: String(udp_port),
-      allowed: `another than tcp_port (${tcp_port})`,
-    }));
-  }
-  if (http_port !== 0 && http_port === tcp_port && overlap(settings.host, settings.http_host)) {
-    faults.push(wrongValue({
-      source: sourceOf("http_port"),
-      path: "http_port",
-      found: String(http_port),
-      allowed: `another than tcp_port (${tcp_port}), or 0 for no HTTP`,
-    }));
-  }
-  return faults;
-}
-
-/** Two things in one file would destroy each other. */
-function collisions(
-  settings: Settings,
-  sourceOf: (path: string) => string,
-  configPath: string | undefined,
-): Fault[] {
-  const { log, watchdog } = settings;
-  const files: [string, string][] = [
-    ["db_path", settings.db_path],
-    ["log.file", log.file],
-    ["watchdog.status_path", watchdog.status_path],
-    ["watchdog.event_log_path", watchdog.event_log_path],
-    ["watchdog.stdout_log_path", watchdog.stdout_log_path],
-    ["watchdog.stderr_log_path", watchdog.stderr_log_path],
-  ];
-  const users = new Map<string, string>();
-  if (configPath !== undefined) users.set(plainPath(configPath), "the configuration itself");
-  const faults: Fault[] = [];
-  for (const [path, file] of files) {
-    if (file === "") continue;
-    const other = users.get(plainPath(file));
-    users.set(plainPath(file), path);
-    if (other === undefined) continue;
-    const found = showFound(file);
-    faults.push(wrongValue({
-      source: sourceOf(path),
-      path,
-      found,
-      allowed: `another file than ${other}`,
-    }));
-  }
-  return faults;
-}
-
-/** One spelling for `a/b`, `./a/b` and `a//b`. */
-function plainPath(path: string): string {
-  return path.replace(/\/+/g, "/").replace(/(^|\/)(\.\/)+/g, "$1");
-}
-
-function overlap(a: string, b: string): boolean {
-  // A wildcard takes the port on every address.
-  return a === b || reachableAddress(a) !== a || reachableAddress(b) !== b;
 }

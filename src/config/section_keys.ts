@@ -129,7 +129,6 @@ export const watchdogKeys: SpecsOf<WatchdogSettings> = {
 
 /** Sections taken as they are until their part is built in, and what they will hold. */
 export const reservedKeys: { readonly [name in ReservedSection]: string } = {
-  game: "Game server (rooms, accounts, packages)",
   gateway: "Message gateway (WebSocket clients)",
   routes: "Routes of the message gateway to its upstreams",
   buffer: "Durable buffer of the message gateway",

@@ -1,3 +1,5 @@
+import type { GameConfig } from "./game_config.ts";
+
 /**
  * What the configuration says, checked and complete: defaults are filled in and values that depend on
  * others are worked out. Keys are spelled as in the file, so there is one name for each idea.
@@ -6,6 +8,7 @@
 export interface Settings extends RootSettings, ReservedSections {
   readonly log: LogSettings;
   readonly watchdog: WatchdogSettings;
+  readonly game: GameConfig;
 }
 
 /** The flat keys; each is a flag of `serve` too. */
@@ -86,7 +89,6 @@ export interface WatchdogSettings {
 export type ReservedSections = { readonly [name in ReservedSection]?: JsonSection };
 
 export const reservedSections = [
-  "game",
   "gateway",
   "routes",
   "buffer",

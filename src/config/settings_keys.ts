@@ -4,6 +4,7 @@
  */
 import type { KeySpec } from "./key_spec.ts";
 import { rootKeys } from "./root_keys.ts";
+import { gameKeys } from "./game_keys.ts";
 import { logKeys, watchdogKeys } from "./section_keys.ts";
 
 /** Each key with its path in the file: `tcp_port`, `log.level`, `watchdog.health_host`. */
@@ -13,6 +14,7 @@ export function settingKeys(): Map<string, KeySpec> {
   for (const [name, spec] of Object.entries<KeySpec>(watchdogKeys)) {
     keys.set(`watchdog.${name}`, spec);
   }
+  for (const [name, spec] of Object.entries<KeySpec>(gameKeys)) keys.set(`game.${name}`, spec);
   return keys;
 }
 

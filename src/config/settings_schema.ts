@@ -7,10 +7,11 @@ import { parseAddressBlock } from "../base/address.ts";
 import { nearestWord } from "../base/suggest.ts";
 import { durationPattern, parseDuration, parseSize, sizePattern } from "../base/units.ts";
 import { showFound, showKey, showSecret, unknownKey, wrongValue } from "./faults.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, Place } from "./faults.ts";
 import { reservedSections } from "./settings.ts";
-import { allowedBy } from "./key_spec.ts";
+import { allowedBy, allowedMember } from "./key_spec.ts";
 import type { KeySpec } from "./key_spec.ts";
+import { gameKeys } from "./game_keys.ts";
 import { rootKeys } from "./root_keys.ts";
 import { logKeys, reservedKeys, watchdogKeys } from "./section_keys.ts";
 import { settingKeys } from "./settings_keys.ts";
@@ -25,16 +26,16 @@ export interface CheckedDocument {
 }
 
 /**
- * Checks a merged document. `sourceOf` says where the value at a path came from; faults name it.
+ * Checks a merged document. `placeOf` says where the value at a path came from; faults name that.
  */
 export function checkDocument(
   document: unknown,
-  sourceOf: (path: string) => string,
+  placeOf: (path: string) => Place,
 ): { ok: true; document: CheckedDocument } | { ok: false; faults: Fault[] } {
   const { schema } = settingsSchema();
   const result = schema.safeParse(document, { reportInput: true });
   if (!result.success) {
-    return { ok: false, faults: faultsOf(result.error.issues, sourceOf) };
+    return { ok: false, faults: faultsOf(result.error.issues, placeOf) };
   }
   const values = new Map<string, unknown>();
   for (const path of settingKeys().keys()) {
@@ -86,6 +87,7 @@ function settingsSchema() {
     ...section(rootKeys),
     log: z.optional(z.strictObject(section(logKeys))),
     watchdog: z.optional(z.strictObject(section(watchdogKeys))),
+    game: z.optional(z.strictObject(section(gameKeys))),
     ...reserved,
   });
   return { schema, notes };
@@ -102,6 +104,11 @@ function schemaOf(spec: KeySpec): z.ZodMiniType {
     case "addresses":
       return z.array(z.string().check(z.refine((text) => parseAddressBlock(text) !== undefined)))
         .check(z.maxLength(addressesMax));
+    case "texts":
+      return z.array(z.string().check(z.regex(spec.member.pattern)))
+        .check(z.maxLength(spec.membersMax));
+    case "choices":
+      return z.array(z.enum(spec.choices)).check(z.maxLength(spec.choices.length));
     case "whole":
       return whole(spec);
     case "ms":
@@ -134,7 +141,7 @@ function unitText(
 
 type Issue = z.core.$ZodIssue;
 
-function faultsOf(issues: readonly Issue[], sourceOf: (path: string) => string): Fault[] {
+function faultsOf(issues: readonly Issue[], placeOf: (path: string) => Place): Fault[] {
   const specs = settingKeys();
   const faults = new Map<string, Fault>();
   for (const issue of issues) {
@@ -143,26 +150,24 @@ function faultsOf(issues: readonly Issue[], sourceOf: (path: string) => string):
       for (const key of issue.keys) {
         const full = showPath([...issue.path, key]);
         const meant = meantBy(key, path, [...specs.keys()]);
-        faults.set(full, unknownKey({ source: sourceOf(full), path: full, meant }));
+        faults.set(full, unknownKey({ ...placeOf(full), meant }));
       }
       continue;
     }
     const spec = specs.get(path.replace(/\[\d+\]$/, ""));
     const secret = spec?.kind === "text" && spec.secret === true;
-    const isMember = spec?.kind === "addresses" && path.endsWith("]");
     // A value that breaks several rules is one fault: what is allowed says them all.
     if (faults.has(path)) continue;
     faults.set(
       path,
       wrongValue({
-        source: sourceOf(path),
-        path,
+        ...placeOf(path),
         found: secret ? showSecret(issue.input) : showFound(issue.input),
-        allowed: isMember
-          ? "an IP address or CIDR block"
-          : spec !== undefined
-          ? allowedBy(spec)
-          : allowedAt(path),
+        allowed: spec === undefined
+          ? allowedAt(path)
+          : path.endsWith("]")
+          ? allowedMember(spec)
+          : allowedBy(spec),
       }),
     );
   }
@@ -181,7 +186,7 @@ function meantBy(key: string, section: string, paths: readonly string[]): string
   const prefix = section === "" ? "" : `${section}.`;
   const here = paths.filter((path) => path.startsWith(prefix) && section === sectionOf(path));
   const names = here.map((path) => path.slice(prefix.length));
-  const sections = section === "" ? ["log", "watchdog", ...reservedSections] : [];
+  const sections = section === "" ? ["log", "watchdog", "game", ...reservedSections] : [];
   const near = nearestWord(key, [...names, ...sections]);
   if (near !== undefined) return prefix + near;
   return paths.find((path) => path === key || path.endsWith(`.${key}`));

@@ -1,3 +1,5 @@
+import type { GameConfig } from "../config/game_config.ts";
+
 /** Features that a server may switch off; the rest of them is told to clients. */
 export const switchableFeatures = ["AddRobot", "ChangeRoom"] as const;
 
@@ -12,6 +14,9 @@ export interface GameSettings {
   /** Read once, at the start. */
   readonly heartbeatMs: number;
   readonly chat: { readonly perSecond: number; readonly burst: number };
+  readonly roomsMax: number;
+  /** Rooms that one player has created and that are still there. */
+  readonly roomsPerPlayerMax: number;
 }
 
 /** As with an empty configuration file. */
@@ -23,7 +28,24 @@ export const defaultGameSettings: GameSettings = {
   tempBanMinutes: 0,
   heartbeatMs: 30_000,
   chat: { perSecond: 5, burst: 20 },
+  roomsMax: 10_000,
+  roomsPerPlayerMax: 8,
 };
+
+/** The part of a configuration that lobby and rooms need. */
+export function gameSettings(config: GameConfig): GameSettings {
+  return {
+    motd: config.motd,
+    hiddenPacks: config.hiddenPacks,
+    disabledFeatures: config.disabledFeatures,
+    banWords: config.banWords,
+    tempBanMinutes: config.tempBanTime,
+    heartbeatMs: config.heartbeatSeconds * 1_000,
+    chat: { perSecond: config.chatPerSecond, burst: config.chatBurst },
+    roomsMax: config.maxRooms,
+    roomsPerPlayerMax: config.maxRoomsPerPlayer,
+  };
+}
 
 /** What clients are told that they may do here. */
 export function enabledFeatures(settings: GameSettings): string[] {

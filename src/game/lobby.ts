@@ -13,7 +13,7 @@ import { LobbyTasks } from "./lobby_tasks.ts";
 import { lobbyReads } from "./lobby_reads.ts";
 import type { LuaAnswers } from "./lua/lua_host.ts";
 import { type Effect, Outbox } from "./outbox.ts";
-import { Player, PlayerRecord } from "./player.ts";
+import { Player, type PlayerId, PlayerRecord } from "./player.ts";
 import { type RoomContext, roomContext, type RoomEvent, type RoomId } from "./room_events.ts";
 import { RoomList } from "./room_list.ts";
 
@@ -56,6 +56,13 @@ export class Lobby {
   /** Players, robots and observers that rooms still hold: 0 when there is no room. */
   get whereaboutsSize(): number {
     return this.#context.whereabouts.size;
+  }
+
+  /** Whether a login of this account is a return into a running game. */
+  hasSeatInGame(id: PlayerId): boolean {
+    const visitor = this.online.byId(id);
+    const room = visitor?.roomId === undefined ? undefined : this.rooms.room(visitor.roomId);
+    return visitor !== undefined && room?.keepsSeat(visitor.player) === true;
   }
 
   handle(event: LobbyEvent, now: number): Effect[] {

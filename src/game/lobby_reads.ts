@@ -17,6 +17,11 @@ export function lobbyReads(
     const roomId = whereabouts.get(connId);
     return roomId === undefined ? undefined : rooms.room(roomId);
   };
+  const playing = (roomId: number) => {
+    const room = rooms.room(roomId);
+    return room?.state.kind === "playing" ? room : undefined;
+  };
+  const newRobot = () => robotPlayer(ids.nextLuaId(), ids.nextRobot());
   return {
     room: (roomId) => luaRoom(rooms.room(roomId)),
     session: (roomId) => rooms.room(roomId)?.session,
@@ -29,10 +34,15 @@ export function lobbyReads(
     },
     task: (taskId) => tasks.view(taskId),
     addNpc: (roomId) => {
-      const room = rooms.room(roomId);
-      if (room?.state.kind !== "playing") return undefined;
-      const npc = robotPlayer(ids.nextLuaId(), ids.nextRobot());
+      const room = playing(roomId);
+      if (room === undefined) return undefined;
+      const npc = newRobot();
       return room.seats.addNpc(npc) ? luaPlayer(npc, "", "robot") : undefined;
+    },
+    npcPlaces: (roomId) => playing(roomId)?.seats.npcPlaces ?? 0,
+    newNpc: () => luaPlayer(newRobot(), "", "robot"),
+    seatNpc: (roomId, { connId, id }) => {
+      playing(roomId)?.seats.addNpc(robotPlayer(connId, id));
     },
     thinking: (connId) => {
       const room = roomOf(connId);

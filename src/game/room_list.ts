@@ -11,11 +11,6 @@ import {
   type RoomId,
 } from "./room_events.ts";
 
-/** Rooms of one server: each costs memory for as long as somebody sits in it. */
-export const roomsMax = 10_000;
-/** Rooms that one player made and that still are: nobody fills a server with rooms of his own. */
-export const roomsPerPlayerMax = 8;
-
 /** The rooms of a server, by id from 1 on. A room that nobody sits in is forgotten. */
 export class RoomList {
   readonly #context: RoomContext;
@@ -42,6 +37,7 @@ export class RoomList {
   /** The new, still empty room; undefined when there are too many, of this player or at all. */
   create(creatorId: PlayerId, config: RoomConfig): Room | undefined {
     const made = this.#madeBy.get(creatorId) ?? 0;
+    const { roomsMax, roomsPerPlayerMax } = this.#context.settings;
     if (this.#rooms.size >= roomsMax || made >= roomsPerPlayerMax) return undefined;
     const room = new Room(this.#context, { id: ++this.#lastId, creatorId, config });
     this.#rooms.set(room.id, room);

@@ -164,6 +164,11 @@ export class RoomSeats {
     return true;
   }
 
+  /** How many more of them there may be. */
+  get npcPlaces(): number {
+    return npcsMax - this.#npcs.size;
+  }
+
   removeNpc(luaId: LuaPlayerId): void {
     if (this.#npcs.delete(luaId)) this.#whereabouts.delete(luaId);
   }

@@ -31,17 +31,33 @@ export type DatagramOutcome =
   | { readonly kind: "task"; readonly task: HostTask }
   | { readonly kind: "stop_server"; readonly bytes: Uint8Array };
 
+/** The answers to game clients that look for servers by UDP; the host only passes them on. */
+export interface DiscoveryAnswers {
+  isDiscovery(bytes: Uint8Array): boolean;
+  /** `now` is a monotonic time in milliseconds; undefined when `host` is not to be answered now. */
+  answer(bytes: Uint8Array, host: string, now: number): Uint8Array | undefined;
+}
+
 const silence: DatagramOutcome = { kind: "silence" };
 
 /** The host protocol by UDP: one command or Ping a datagram, one datagram back. Pure. */
 export class HostDatagrams {
   readonly #commands: HostCommands;
   readonly #metrics: HostMetrics;
+  readonly #discovery: DiscoveryAnswers | undefined;
   readonly #echoes = new Map<string, TokenBucket>();
 
-  constructor(parts: { commands: HostCommands; metrics: HostMetrics }) {
+  /** Without `discovery` no game is served here, and who looks for one is not answered. */
+  constructor(
+    parts: {
+      commands: HostCommands;
+      metrics: HostMetrics;
+      discovery?: DiscoveryAnswers | undefined;
+    },
+  ) {
     this.#commands = parts.commands;
     this.#metrics = parts.metrics;
+    this.#discovery = parts.discovery;
   }
 
   /** `now` is a monotonic time in milliseconds. */
@@ -51,6 +67,10 @@ export class HostDatagrams {
     this.#metrics.udp_rx_bytes += bytes.length;
     if (bytes.length === 0) return silence;
     if (bytes[0] === 0x0a) return this.#ping(datagram, now);
+    if (this.#discovery?.isDiscovery(bytes)) {
+      const answer = this.#discovery.answer(bytes, datagram.host, now);
+      return answer === undefined ? silence : { kind: "reply", bytes: answer };
+    }
     return this.#text(datagram);
   }
 
@@ -151,7 +171,7 @@ export class HostDatagrams {
 const encoder = new TextEncoder();
 const gameDiscovery = ["fkDetectServer", "fkGetDetail,"].map((text) => encoder.encode(text));
 
-/** Asked by game clients that look for servers; nobody answers while no game is served. */
+/** Asked by game clients that look for servers; it is no unknown command, whoever may answer it. */
 function isGameDiscovery(bytes: Uint8Array): boolean {
   return gameDiscovery.some((start) => sameBytes(start, bytes.subarray(0, start.length)));
 }

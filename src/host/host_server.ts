@@ -1,18 +1,15 @@
-import { isLoopback, showAddress } from "../base/address.ts";
+import { showAddress } from "../base/address.ts";
 import { unreachable } from "../base/assert.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Logger } from "../ports/log.ts";
-import type { TcpCloseReason, TcpConnection, TcpListener, TcpPort } from "../ports/tcp.ts";
-import type { UdpPort, UdpSocket } from "../ports/udp.ts";
+import type { TcpCloseReason, TcpListener } from "../ports/tcp.ts";
+import { ConnectionCounts } from "./connection_counts.ts";
 import type { HostDisconnect } from "./disconnect.ts";
-import type { HostCommands } from "./host_commands.ts";
-import { HostDatagrams } from "./host_datagrams.ts";
-import type { HostMetrics } from "./host_metrics.ts";
+import { Guests, type HostConnection, tellGuest } from "./guests.ts";
+import type { HostServerOptions } from "./host_server_options.ts";
 import { HostSession } from "./host_session.ts";
+import { HostUdp } from "./host_udp.ts";
+import type { Guest } from "./other_protocol.ts";
 import { ReportLimit } from "./report_limit.ts";
-import type { ScriptBridge } from "./script_bridge.ts";
 import type { SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
-import type { HostStore } from "./store.ts";
 import { TaskRunner } from "./task_runner.ts";
 import { Ticker } from "./ticker.ts";
 import { WakeTimer } from "./wake_timer.ts";
@@ -26,67 +23,60 @@ const sweepMs = 5_000;
 /** How long replies may take to leave once the server stops. */
 const stopFlushMs = 150;
 
-export interface HostServerOptions {
-  readonly tcp: TcpPort;
-  readonly udp: UdpPort;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly commands: HostCommands;
-  readonly metrics: HostMetrics;
-  readonly store: HostStore;
-  readonly script: ScriptBridge;
-  readonly host: string;
-  readonly tcpPort: number;
-  /** 0 = the TCP port's number + 1 (any free one when that was chosen by the system). */
-  readonly udpPort: number;
-  readonly mode: SessionShared["mode"];
-  readonly idleMsMax: number;
-  readonly connectionsMax: number;
-  /** Connections that one other machine may hold; 0 = as many as there may be. */
-  readonly connectionsPerHostMax: number;
-  readonly tickMs: number;
-  /** `__STOP__` was accepted. */
-  stop(): void;
-}
-
-type Connection = TcpConnection<HostSession>;
-
 const peerEnd = { kind: "peer_end" } as const;
 const writable = { kind: "writable" } as const;
+const silent = { kind: "silent" } as const;
 const blocked = { kind: "blocked" } as const;
 
 /** The shell of the host protocol: owns its sockets and timers, decides nothing. */
 export class HostServer {
   readonly #options: HostServerOptions;
   readonly #shared: SessionShared;
-  readonly #datagrams: HostDatagrams;
-  readonly #connections = new Set<Connection>();
-  readonly #perHost = new Map<string, number>();
+  readonly #udp: HostUdp;
+  readonly #connections = new Set<HostConnection>();
+  readonly #counts: ConnectionCounts;
+  readonly #guests: Guests | undefined;
   readonly #tasks: TaskRunner;
-  readonly #wakes: WakeTimer<Connection>;
+  readonly #wakes: WakeTimer<HostConnection>;
   readonly #reports = new ReportLimit();
   readonly #ticker: Ticker;
   #startedAt = 0;
   #sweptAt = 0;
   #listener: TcpListener | undefined;
-  #sockets: UdpSocket[] = [];
 
   constructor(options: HostServerOptions) {
-    const { commands, metrics, mode, idleMsMax } = options;
+    const { clock, commands, metrics, mode, idleMsMax } = options;
     this.#options = options;
-    this.#shared = { commands, metrics, mode, idleMsMax };
-    this.#datagrams = new HostDatagrams({ commands, metrics });
+    this.#shared = { commands, metrics, mode, hasOther: options.other !== undefined, idleMsMax };
+    this.#counts = new ConnectionCounts({
+      most: options.connectionsMax,
+      mostPerHost: options.connectionsPerHostMax,
+    });
     this.#tasks = new TaskRunner(options);
+    this.#udp = new HostUdp({
+      ...options,
+      discovery: options.discovery,
+      tasks: this.#tasks,
+      now: () => this.#now(),
+      heard: () => this.#ticker.wake(),
+      stop: () => options.stop(),
+    });
     this.#ticker = new Ticker({
-      clock: options.clock,
+      clock,
       tickMs: options.tickMs,
       isIdle: () => this.#connections.size === 0,
       tick: (ticks, now) => this.#tick(ticks, now),
     });
     this.#wakes = new WakeTimer(
-      options.clock,
+      clock,
       (connection) => this.#handle(connection, { kind: "wake" }),
     );
+    this.#guests = options.other && new Guests({
+      ...options,
+      other: options.other,
+      silent: (connection) => this.#handle(connection, silent),
+      givenBack: (connection, bytes) => this.#givenBack(connection, bytes),
+    });
   }
 
   /** How late the latest ticks came at most, in milliseconds. */
@@ -104,17 +94,15 @@ export class HostServer {
     try {
       const listener = await this.#listen();
       this.#listener = listener;
-      const onGamePort = await this.#bind(listener.port, true);
-      this.#sockets.push(onGamePort);
+      await this.#udp.bind(listener.port, { onGamePort: true });
       const asked = this.#options.udpPort;
       const next = this.#options.tcpPort === 0 ? 0 : listener.port + 1;
-      const own = await this.#bind(asked === 0 ? next : asked, false);
-      this.#sockets.push(own);
+      const udpPort = await this.#udp.bind(asked === 0 ? next : asked, { onGamePort: false });
       this.#options.metrics.tcp_port = listener.port;
-      this.#options.metrics.udp_port = own.port;
+      this.#options.metrics.udp_port = udpPort;
       this.#startedAt = this.#now();
       this.#ticker.start();
-      return { tcpPort: listener.port, udpPort: own.port };
+      return { tcpPort: listener.port, udpPort };
     } catch (error) {
       await this.close();
       throw error;
@@ -126,13 +114,14 @@ export class HostServer {
     await this.#listener?.close();
   }
 
-  /** Sends what waits, closes all connections and sockets. */
+  /** Sends what waits, closes all connections, those of guests too, and all sockets. */
   async close(): Promise<void> {
     this.#ticker.stop();
     this.#wakes.stop();
+    this.#guests?.stop();
     const closed = this.#listener?.close();
     this.#endAll("stopping");
-    for (const socket of this.#sockets.splice(0)) socket.close();
+    this.#udp.close();
     await closed;
     await this.#allClosed();
     for (const connection of this.#connections) connection.destroy();
@@ -158,7 +147,7 @@ export class HostServer {
   }
 
   #listen(): Promise<TcpListener> {
-    return this.#options.tcp.listen<HostSession>({
+    return this.#options.tcp.listen<HostSession | Guest>({
       host: this.#options.host,
       port: this.#options.tcpPort,
       limits: { outboundBytesMax, lingerMs },
@@ -172,70 +161,98 @@ export class HostServer {
     });
   }
 
-  #open(connection: Connection): void {
-    const { metrics, connectionsMax, connectionsPerHostMax, mode } = this.#options;
+  #open(connection: HostConnection): void {
+    const { metrics, mode, other } = this.#options;
     const host = connection.remoteHost;
     this.#ticker.wake();
     metrics.tcp_accept_count++;
     connection.data = new HostSession(this.#shared, host, this.#now());
-    const fromHost = this.#perHost.get(host) ?? 0;
     this.#connections.add(connection);
-    this.#perHost.set(host, fromHost + 1);
     metrics.active_connections = this.#connections.size;
-    const full = this.#connections.size > connectionsMax ||
-      (connectionsPerHostMax > 0 && fromHost >= connectionsPerHostMax && !isLoopback(host));
-    if (full) return this.#drop(connection, "server_full");
-    if (mode === "game") return this.#drop(connection, "game_unavailable");
+    if (this.#counts.add(host)) return this.#drop(connection, "server_full");
+    if (mode === "game" && other === undefined) return this.#drop(connection, "game_unavailable");
     metrics.accepted_connections++;
     metrics.max_active_connections = Math.max(
       metrics.max_active_connections,
       this.#connections.size,
     );
+    this.#guests?.opened(connection);
   }
 
-  #drop(connection: Connection, reason: HostDisconnect): void {
+  #drop(connection: HostConnection, reason: HostDisconnect): void {
     this.#report(connection, reason);
     connection.destroy();
   }
 
-  #closed(connection: Connection, reason: TcpCloseReason): void {
+  #closed(connection: HostConnection, reason: TcpCloseReason): void {
     if (!this.#connections.delete(connection)) return;
     const host = connection.remoteHost;
-    const left = (this.#perHost.get(host) ?? 1) - 1;
-    if (left === 0) this.#perHost.delete(host);
-    else this.#perHost.set(host, left);
+    this.#counts.remove(host);
+    this.#guests?.closed(connection);
     this.#options.metrics.active_connections = this.#connections.size;
-    if (reason === "slow_consumer") this.#report(connection, "slow_consumer");
-    else if (reason === "error") this.#report(connection, "lost");
-  }
-
-  /** A fault of ours costs the connection at which it showed, not the server. */
-  #handle(connection: Connection, event: SessionEvent): void {
+    const owner = connection.data;
+    if (owner instanceof HostSession) {
+      if (reason === "slow_consumer") this.#report(connection, "slow_consumer");
+      else if (reason === "error") this.#report(connection, "lost");
+      return;
+    }
     try {
-      this.#perform(connection, connection.data.handle(event, this.#now()));
+      owner.closed(reason);
     } catch (error) {
-      this.#options.metrics.error_count++;
-      this.#options.logger.error({ error: String(error), event: event.kind }, "session failed");
-      this.#drop(connection, "internal_error");
+      this.#failed(connection, { error, event: "closed" });
     }
   }
 
-  #perform(connection: Connection, effects: readonly SessionEffect[]): void {
+  #handle(connection: HostConnection, event: SessionEvent): void {
+    const owner = connection.data;
+    try {
+      if (owner instanceof HostSession) {
+        this.#perform(connection, owner, owner.handle(event, this.#now()));
+      } else {
+        tellGuest(owner, event);
+      }
+    } catch (error) {
+      this.#failed(connection, { error, event: event.kind });
+    }
+  }
+
+  /** A fault of ours costs the connection at which it showed, not the server. */
+  #failed(connection: HostConnection, what: { error: unknown; event: string }): void {
+    this.#options.metrics.error_count++;
+    this.#options.logger.error(
+      { error: String(what.error), event: what.event },
+      "connection failed",
+    );
+    this.#drop(connection, "internal_error");
+  }
+
+  #givenBack(connection: HostConnection, bytes: Uint8Array): void {
+    if (!this.#connections.has(connection)) return;
+    const host = connection.remoteHost;
+    connection.data = HostSession.ofText(this.#shared, host, this.#now());
+    this.#handle(connection, { kind: "data", bytes });
+  }
+
+  #perform(
+    connection: HostConnection,
+    session: HostSession,
+    effects: readonly SessionEffect[],
+  ): void {
     let more = effects;
     while (more.length > 0) {
       const wrote = this.#performOnce(connection, more);
       if (wrote === undefined) return;
       if (!wrote) {
-        this.#performOnce(connection, connection.data.handle(blocked, this.#now()));
+        this.#performOnce(connection, session.handle(blocked, this.#now()));
         return;
       }
-      if (!connection.data.inputWaits) return;
-      more = connection.data.handle(writable, this.#now());
+      if (!session.inputWaits) return;
+      more = session.handle(writable, this.#now());
     }
   }
 
   /** Whether all writes were taken at once; undefined when nothing was written. */
-  #performOnce(connection: Connection, effects: readonly SessionEffect[]): boolean | undefined {
+  #performOnce(connection: HostConnection, effects: readonly SessionEffect[]): boolean | undefined {
     let wrote: boolean | undefined;
     for (const effect of effects) {
       switch (effect.kind) {
@@ -252,6 +269,9 @@ export class HostServer {
         }
         case "wake":
           this.#wakes.add(effect.at, connection);
+          break;
+        case "adopt":
+          this.#guests?.adopt(connection, effect.bytes);
           break;
         case "pause":
           connection.pause();
@@ -277,7 +297,7 @@ export class HostServer {
     return wrote;
   }
 
-  #report(connection: Connection, reason: HostDisconnect): void {
+  #report(connection: HostConnection, reason: HostDisconnect): void {
     const { logger } = this.#options;
     const peer = showAddress(connection.remoteHost, connection.remotePort);
     if (reason === "peer_done" || reason === "ping_answered") {
@@ -288,50 +308,6 @@ export class HostServer {
     if (suppressed === undefined) return;
     const more = suppressed === 0 ? {} : { not_shown: suppressed };
     logger.info({ peer, reason, ...more }, "host connection closed");
-  }
-
-  #bind(port: number, onGamePort: boolean): Promise<UdpSocket> {
-    return this.#options.udp.bind({
-      host: this.#options.host,
-      port,
-      handlers: {
-        message: (socket, bytes, host, peerPort) =>
-          this.#datagram(socket, { bytes, host, port: peerPort, onGamePort }),
-        error: (_, error) => this.#options.logger.warn({ error: error.message }, "udp error"),
-      },
-    });
-  }
-
-  #datagram(
-    socket: UdpSocket,
-    datagram: { bytes: Uint8Array; host: string; port: number; onGamePort: boolean },
-  ): void {
-    this.#ticker.wake();
-    const outcome = this.#datagrams.handle(datagram, this.#now());
-    const { host, port } = datagram;
-    const requestBytes = datagram.bytes.length;
-    switch (outcome.kind) {
-      case "silence":
-        return;
-      case "reply":
-        return this.#send(socket, outcome.bytes, { host, port });
-      case "stop_server":
-        this.#send(socket, outcome.bytes, { host, port });
-        return this.#options.stop();
-      case "task":
-        return this.#tasks.run(outcome.task, (text) => {
-          const bytes = this.#datagrams.replyTo({ host }, requestBytes, text);
-          if (bytes !== undefined) this.#send(socket, bytes, { host, port });
-        });
-      default:
-        unreachable(outcome);
-    }
-  }
-
-  #send(socket: UdpSocket, bytes: Uint8Array, to: { host: string; port: number }): void {
-    if (!socket.send(bytes, to.host, to.port)) return;
-    this.#options.metrics.udp_tx_datagram_count++;
-    this.#options.metrics.udp_tx_bytes += bytes.length;
   }
 
   #tick(ticks: number, now: number): void {

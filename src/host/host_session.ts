@@ -35,6 +35,13 @@ export class HostSession {
     this.#heardAt = now;
   }
 
+  /** A connection that is known to speak command lines. */
+  static ofText(shared: SessionShared, host: string, now: number): HostSession {
+    const session = new HostSession(shared, host, now);
+    session.#state = new TextStream(shared, host);
+    return session;
+  }
+
   /** Input waits until what was written has left or an earlier reply is there. */
   get inputWaits(): boolean {
     return this.#state.kind === "text" && this.#state.inputWaits;
@@ -43,6 +50,7 @@ export class HostSession {
   handle(event: SessionEvent, now: number): SessionEffect[] {
     if (event.kind === "sweep") return this.#sweep(now);
     if (event.kind === "data") {
+      if (this.#isGamePacket(event.bytes)) return this.#handOver(event.bytes);
       this.#heardAt = now;
       this.#shared.metrics.tcp_rx_bytes += event.bytes.length;
     }
@@ -62,12 +70,9 @@ export class HostSession {
 
   #sniff(event: SessionEvent, now: number): SessionEffect[] {
     if (event.kind === "peer_end") return this.#close("end", "peer_done");
+    if (event.kind === "silent") return this.#handOver(undefined);
     if (event.kind !== "data" || event.bytes.length === 0) return [];
     const first = event.bytes[0];
-    // CBOR array headers of 4 and 6 items: what a game client's packets begin with.
-    if (this.#shared.mode === "auto" && (first === 0x84 || first === 0x86)) {
-      return this.#close("destroy", "game_unavailable");
-    }
     // The handshake of TLS (RFC 8446 §5.1): a browser's, with bytes of a web page's choice in it.
     if (first === 0x16) return this.#close("destroy", "tls_client");
     const state = first === 0x0a
@@ -75,6 +80,23 @@ export class HostSession {
       : new TextStream(this.#shared, this.#host);
     this.#state = state;
     return this.#remembered(state.handle(event, now));
+  }
+
+  /** Whether these are the first bytes, and those of a game client. */
+  #isGamePacket(bytes: Uint8Array): boolean {
+    if (this.#state.kind !== "sniffing" || this.#shared.mode === "host") return false;
+    // CBOR array headers of 4 and 6 items: what a game client's packets begin with.
+    return bytes[0] === 0x84 || bytes[0] === 0x86;
+  }
+
+  /** After silence or a packet: a game client, served by the other protocol or by nobody. */
+  #handOver(bytes: Uint8Array | undefined): SessionEffect[] {
+    const { mode, hasOther } = this.#shared;
+    if (mode !== "host" && hasOther) {
+      this.#state = closing;
+      return [{ kind: "adopt", bytes }];
+    }
+    return bytes === undefined ? [] : this.#close("destroy", "game_unavailable");
   }
 
   #sweep(now: number): SessionEffect[] {

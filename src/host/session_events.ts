@@ -13,6 +13,8 @@ export type SessionEvent =
   | { readonly kind: "writable" }
   /** A task that this session asked for is done. */
   | { readonly kind: "replied"; readonly slot: ReplySlot; readonly text: string }
+  /** The time is up within which a peer that speaks first would have spoken. */
+  | { readonly kind: "silent" }
   /** The time asked for by a `wake` effect has come. */
   | { readonly kind: "wake" }
   /** Comes every few seconds: has this connection been idle or blocked for too long? */
@@ -23,6 +25,8 @@ export type SessionEffect =
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   | { readonly kind: "task"; readonly task: HostTask; readonly slot: ReplySlot }
   | { readonly kind: "wake"; readonly at: number }
+  /** Hand the connection to the other protocol, with what came; it is no session's any more. */
+  | { readonly kind: "adopt"; readonly bytes: Uint8Array | undefined }
   | { readonly kind: "pause" }
   | { readonly kind: "resume" }
   /** Send what was written, then close. */
@@ -42,6 +46,8 @@ export interface SessionShared {
   readonly metrics: HostMetrics;
   /** `auto`: game clients are told apart by their first byte; `host`: everybody is a probe. */
   readonly mode: "auto" | "game" | "host";
+  /** Whether there is another protocol to hand game clients to; else they are closed. */
+  readonly hasOther: boolean;
   /** Silence after which a connection from another machine is closed; 0 = never. */
   readonly idleMsMax: number;
 }

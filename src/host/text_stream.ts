@@ -71,6 +71,7 @@ export class TextStream {
       case "writable":
         this.#blockedSince = undefined;
         break;
+      case "silent":
       case "wake":
       case "sweep":
         return [];

@@ -17,6 +17,15 @@ export interface FileInfo {
   readonly kind: "file" | "directory" | "other";
   readonly bytes: number;
   readonly modifiedMs: number;
+  /** When bytes, name, mode or owner last changed (ctime): unlike `modifiedMs`, nobody can set it. */
+  readonly changedMs: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  /** Of the name itself, not of what a symbolic link leads to; `other` also where the file system
+   * does not tell. */
+  readonly kind: "file" | "directory" | "link" | "other";
 }
 
 export interface AppendFile {
@@ -30,7 +39,11 @@ export interface AppendFile {
 }
 
 export interface FilesPort {
-  read(path: string, options?: { bytesMax?: number }): Promise<Uint8Array>;
+  /** A file of more than `bytesMax` is refused (EFBIG), or with `cut` read so far and no further. */
+  read(
+    path: string,
+    options?: { bytesMax?: number; cut?: false } | { bytesMax: number; cut: true },
+  ): Promise<Uint8Array>;
   /** Writes beside `path`, syncs, renames over it: readers see the old or the new, never a part. */
   replace(path: string, bytes: Uint8Array, options?: { mode?: number }): Promise<void>;
   openAppend(path: string, options?: { mode?: number }): Promise<AppendFile>;
@@ -38,6 +51,11 @@ export interface FilesPort {
   info(path: string): Promise<FileInfo | undefined>;
   /** Names in byte order, without `.` and `..`. */
   list(path: string): Promise<string[]>;
+  /** As `list`, with the kind of each name, at no further cost. */
+  entries(path: string): Promise<DirectoryEntry[]>;
+  /** The absolute path without symbolic links; undefined when there is nothing at `path`, or a
+   * link leads in circles. */
+  realPath(path: string): Promise<string | undefined>;
   /** With parents; no error when it is there already. */
   makeDirectory(path: string, options?: { mode?: number }): Promise<void>;
   rename(from: string, to: string): Promise<void>;

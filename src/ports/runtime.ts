@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { FilesPort } from "./files.ts";
 import type { HttpServerPort } from "./http.ts";
+import type { LineShellPort } from "./line_shell.ts";
 import type { LogPort } from "./log.ts";
 import type { ProcessPort } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -9,6 +10,7 @@ import type { TcpPort } from "./tcp.ts";
 import type { UdpPort } from "./udp.ts";
 import type { WebSocketClientPort } from "./websocket_client.ts";
 import type { WorkersPort } from "./workers.ts";
+import type { Zlib } from "./zlib.ts";
 
 /** All that the program needs of the world; built by the entry file, the only one that knows which
  * runtime it is on. */
@@ -26,6 +28,10 @@ export interface Runtime {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: LogPort;
+  readonly zlib: Zlib;
+  readonly lineShell: LineShellPort;
+  /** Gives back memory that is not used any more, as far as the runtime lets a program ask for it. */
+  collectGarbage(): void;
   /** Sends a message to the service manager (sd_notify(3)); does nothing without one. */
   notifyServiceManager(message: string): void;
 }

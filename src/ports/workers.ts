@@ -1,6 +1,11 @@
 /** Threads of this program, each running one of its known entries. */
 
-export type WorkerEntry = "crypto_worker" | "lua_worker" | "store_worker";
+export type WorkerEntry =
+  | "crypto_worker"
+  | "game_store_worker"
+  | "lua_worker"
+  | "packages_worker"
+  | "store_worker";
 
 export interface WorkerHandlers<Out> {
   message(message: Out): void;

@@ -72,11 +72,20 @@ function readSuite(files: FilesPort, root: () => string): void {
     await rejectsWith("EFBIG", files.read(path, { bytesMax: 999 }));
   });
 
+  it("read({ cut }) gives the beginning of a bigger file, and all of a smaller one", async () => {
+    const path = `${root()}/cut`;
+    await files.replace(path, bytesOf("0123456789"));
+    assert.deepEqual(await files.read(path, { bytesMax: 4, cut: true }), bytesOf("0123"));
+    assert.deepEqual(await files.read(path, { bytesMax: 99, cut: true }), bytesOf("0123456789"));
+    await rejectsWith("ENOENT", files.read(`${root()}/none`, { bytesMax: 4, cut: true }));
+  });
+
   it("info() tells kind and size, and undefined where nothing is", async () => {
     await files.replace(`${root()}/five`, bytesOf("12345"));
     const file = await files.info(`${root()}/five`);
     assert.deepEqual([file?.kind, file?.bytes], ["file", 5]);
     assert.ok(Number.isInteger(file?.modifiedMs));
+    assert.ok(Number.isInteger(file?.changedMs));
     assert.equal((await files.info(root()))?.kind, "directory");
     assert.equal(await files.info(`${root()}/nothing`), undefined);
     assert.equal(await files.info(`${root()}/five/below`), undefined);
@@ -143,6 +152,32 @@ function directorySuite(files: FilesPort, root: () => string): void {
     ]);
     await rejectsWith("ENOENT", files.list(`${directory}/none`));
     await rejectsWith("ENOTDIR", files.list(`${directory}/b`));
+  });
+
+  it("entries() sorts as list() does and tells files from directories", async () => {
+    const directory = `${root()}/entries`;
+    await files.makeDirectory(`${directory}/mid`);
+    for (const name of ["z", "\uff5e", "🀄"]) {
+      await files.replace(`${directory}/${name}`, new Uint8Array());
+    }
+    assert.deepEqual(await files.entries(directory), [
+      { name: "mid", kind: "directory" },
+      { name: "z", kind: "file" },
+      { name: "\uff5e", kind: "file" },
+      { name: "🀄", kind: "file" },
+    ]);
+    await rejectsWith("ENOENT", files.entries(`${directory}/none`));
+    await rejectsWith("ENOTDIR", files.entries(`${directory}/z`));
+  });
+
+  it("realPath() is absolute, the same by every way, and undefined where nothing is", async () => {
+    await files.makeDirectory(`${root()}/real`);
+    await files.replace(`${root()}/real/x`, new Uint8Array());
+    const real = await files.realPath(`${root()}/real`);
+    assert.ok(real?.startsWith("/") && real.endsWith("/real"), String(real));
+    assert.equal(await files.realPath(`${root()}/real/../real/./x`), `${real}/x`);
+    assert.equal(await files.realPath(`${root()}/real/none`), undefined);
+    assert.equal(await files.realPath(`${root()}/real/x/below`), undefined);
   });
 
   it("makeDirectory() makes parents, and does nothing where one is", async () => {

@@ -1,7 +1,7 @@
 /** What nodeFiles promises beyond what a fake can show. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -52,6 +52,44 @@ describe("nodeFiles", () => {
     await files.makeDirectory(`${directory}/fails/there`);
     await assert.rejects(files.replace(`${directory}/fails/there`, Uint8Array.of(1)));
     assert.deepEqual(await files.list(`${directory}/fails`), ["there"]);
+  });
+
+  it("entries() tells links, and realPath() where they lead", async () => {
+    const links = `${directory}/links`;
+    await files.makeDirectory(`${links}/target`);
+    await symlink("target", `${links}/a`);
+    await symlink("nowhere", `${links}/b`);
+    await symlink("c", `${links}/c`);
+    assert.deepEqual(await files.entries(links), [
+      { name: "a", kind: "link" },
+      { name: "b", kind: "link" },
+      { name: "c", kind: "link" },
+      { name: "target", kind: "directory" },
+    ]);
+    assert.equal(await files.realPath(`${links}/a`), await files.realPath(`${links}/target`));
+    assert.equal(await files.realPath(`${links}/b`), undefined);
+    assert.equal(await files.realPath(`${links}/c`), undefined);
+  });
+
+  it("info() tells of a change that keeps size and modification time", async () => {
+    const path = `${directory}/kept-time`;
+    await writeFile(path, "one");
+    const past = new Date(1_000_000);
+    await utimes(path, past, past);
+    const infoOf = async () => await files.info(path) ?? assert.fail("it is gone");
+    const before = await infoOf();
+    assert.equal(before.modifiedMs, 1_000_000);
+    assert.ok(before.changedMs > 1_000_000);
+    // Clocks of file systems tick in steps.
+    const deadline = Date.now() + 10_000;
+    let after = before;
+    while (after.changedMs === before.changedMs && Date.now() < deadline) {
+      await writeFile(path, "two");
+      await utimes(path, past, past);
+      after = await infoOf();
+    }
+    assert.deepEqual([after.bytes, after.modifiedMs], [before.bytes, before.modifiedMs]);
+    assert.notEqual(after.changedMs, before.changedMs);
   });
 
   it("remove() of a link keeps what it points to", async () => {

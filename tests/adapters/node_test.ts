@@ -18,6 +18,8 @@ import { workersConformance } from "./workers_conformance.ts";
 
 const urls = {
   crypto_worker: new URL("./test_worker.ts", import.meta.url),
+  game_store_worker: new URL("./test_worker.ts", import.meta.url),
+  packages_worker: new URL("./test_worker.ts", import.meta.url),
   store_worker: new URL("./test_worker.ts", import.meta.url),
   lua_worker: new URL("./no_such_worker.ts", import.meta.url),
 };

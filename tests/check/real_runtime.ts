@@ -1,10 +1,11 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../../src/ports/runtime.ts";
+import type { WorkerEntry } from "../../src/ports/workers.ts";
 
 type MakeRuntime = (options: {
   selfCommand: readonly string[];
-  workerUrls: Record<"crypto_worker" | "lua_worker" | "store_worker", URL>;
+  workerUrls: Record<WorkerEntry, URL>;
 }) => Runtime;
 
 /** The real ports of the runtime that the tests run on; `spawnSelf` starts the program from source. */
@@ -22,7 +23,9 @@ export async function realRuntime(): Promise<Runtime> {
     selfCommand: [process.execPath, ...name === "deno" ? ["run", "-A"] : [], program],
     workerUrls: {
       crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
+      game_store_worker: new URL(`game_store_worker.${name}.ts`, source),
       lua_worker: new URL(`lua_worker.${name}.ts`, source),
+      packages_worker: new URL(`packages_worker.${name}.ts`, source),
       store_worker: new URL(`store_worker.${name}.ts`, source),
     },
   });

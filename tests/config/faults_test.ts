@@ -102,7 +102,20 @@ describe("loadSettings() with every key wrong", () => {
       'watchdog.require_udp_health must be true or false, got "yes"',
     ],
     ["log", [], "log must be an object, got an empty list"],
-    ["game", 5, "game must be an object or a list, got 5"],
+    ["game", 5, "game must be an object, got 5"],
+    ["gateway", 5, "gateway must be an object or a list, got 5"],
+    ["game.capacity", "many", 'game.capacity must be 0–2147483647, got "many"'],
+    [
+      "game.banWords",
+      "bad",
+      'game.banWords must be a list of at most 10000 texts, got "bad"',
+    ],
+    ["game.banWords[1]", "", 'game.banWords[1] must be a text of 1–255 characters, got ""'],
+    [
+      "game.disabledFeatures",
+      "AddRobot",
+      'game.disabledFeatures must be a list of "AddRobot", "ChangeRoom", got "AddRobot"',
+    ],
   ];
   for (const [path, value, problem] of wrong) {
     it(`says what is wrong with ${path} = ${JSON.stringify(value).slice(0, 40)}`, async () => {
@@ -117,6 +130,7 @@ describe("loadSettings() with every key wrong", () => {
     ["tcp_prot", "tcp_prot is not a setting. Did you mean tcp_port?"],
     ["TCP-PORT", "TCP-PORT is not a setting. Did you mean tcp_port?"],
     ["drain_seconds", "drain_seconds is not a setting. Did you mean drainSeconds?"],
+    ["game.capacitty", "game.capacitty is not a setting. Did you mean game.capacity?"],
     ["wachdog", "wachdog is not a setting. Did you mean watchdog?"],
     ["log.file_max", "log.file_max is not a setting. Did you mean log.files_max?"],
     [
@@ -163,7 +177,7 @@ describe("secrets", () => {
     const result = await load({
       control_token: token,
       gateway: { api: { tokens: [token], api_key: token, port: 5 } },
-      game: [{ password: token }],
+      routes: [{ password: token }],
     });
     assert.ok(result.ok);
     assert.equal(result.settings.control_token, token);
@@ -177,7 +191,7 @@ describe("secrets", () => {
 
 describe("effectiveConfig()", () => {
   it("loads again as the same settings", async () => {
-    const first = await load({ tcp_port: 70, log: { bytes_max: "1MiB" }, game: { a: 1 } });
+    const first = await load({ tcp_port: 70, log: { bytes_max: "1MiB" }, routes: { a: 1 } });
     assert.ok(first.ok);
     const again = await load(effectiveConfig(first.settings));
     assert.ok(again.ok);

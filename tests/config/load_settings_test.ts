@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { defaultGameConfig } from "../../src/config/game_config.ts";
 import { showFault } from "../../src/config/faults.ts";
 import { loadSettings } from "../../src/config/load_settings.ts";
 import type { LoadInput, LoadResult } from "../../src/config/load_settings.ts";
@@ -26,7 +27,7 @@ describe("loadSettings() without anything", () => {
     assert.equal(settings.watchdog.health_tcp_port, 9_527);
     assert.equal(settings.watchdog.health_udp_port, 9_528);
     assert.equal(settings.watchdog.restart_delay_s, 1.5);
-    assert.equal(settings.game, undefined);
+    assert.deepEqual(settings.game, defaultGameConfig);
   });
 });
 
@@ -150,9 +151,9 @@ describe("loadSettings() file", () => {
 
   it("passes the sections of later parts through as they are", async () => {
     const settings = await settingsFrom({
-      file: `{"game": {"capacity": 5, "deep": [{"x": null}]}, "routes": [{"a": 1}], "memory": {}}`,
+      file: `{"gateway": {"port": 5, "deep": [{"x": null}]}, "routes": [{"a": 1}], "memory": {}}`,
     });
-    assert.deepEqual(settings.game, { capacity: 5, deep: [{ x: null }] });
+    assert.deepEqual(settings.gateway, { port: 5, deep: [{ x: null }] });
     assert.deepEqual(settings.routes, [{ a: 1 }]);
     assert.deepEqual(settings.memory, {});
     assert.equal("buffer" in settings, false);
@@ -185,7 +186,7 @@ describe("loadSettings() file", () => {
     ["__proto__", `{"__proto__": {"x": 1}}`, ["line 1, column 2: __proto__ is not a setting"]],
     [
       "__proto__ deep in a section of a later part",
-      `{"game": {"a": [{"__proto__": {}}]}}`,
+      `{"gate": {"a": [{"__proto__": {}}]}}`,
       ["line 1, column 18: __proto__ is not a setting"],
     ],
     [

@@ -5,7 +5,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { userInfo } from "node:os";
@@ -54,6 +56,7 @@ describe("./install", () => {
       assert.match(stdout, new RegExp(`mv -f \\S+ ${prefix}/bin/freekill-gw`));
       assert.match(stdout, /useradd --system .* gw-new-user|adduser -S .* gw-new-user/);
       assert.match(stdout, new RegExp(`chmod 0750 ${data}`));
+      assert.match(stdout, new RegExp(`write ${data}/freekill.server.config.json`));
       assert.match(stdout, new RegExp(`^ExecStart=${prefix}/bin/freekill-gw watchdog$`, "m"));
       assert.equal(existsSync(prefix), false);
       assert.equal(existsSync(data), false);
@@ -86,6 +89,48 @@ describe("./install", () => {
         ]
       ) assert.ok(unit.includes(line), `the service lacks ${line}`);
       assert.ok(!unit.some((line) => line.startsWith("MemoryDenyWriteExecute=yes")));
+    });
+  });
+
+  it("gives a new data directory a file of the game's keys that serve takes", async (context) => {
+    if (!isRoot) return context.skip("the data directory is made by root only");
+    await withPlace(async ({ data, install }) => {
+      assert.equal((await install()).exitCode, 0);
+      const file = join(data, "freekill.server.config.json");
+      assert.equal(statSync(file).mode & 0o777, 0o644);
+      const { exitCode, stdout, stderr } = await runProgram(
+        [binary, "serve", "--print-effective-config"],
+        { cwd: data },
+      );
+      assert.equal(exitCode, 0, stderr);
+      assert.equal(stderr, "");
+      const { game } = JSON.parse(stdout) as { game: Record<string, unknown> };
+      const keys = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+      for (const [key, value] of Object.entries(keys)) assert.deepEqual(game[key], value, key);
+      assert.equal(keys.tempBanTime, 20);
+      assert.equal(Object.keys(keys).length, 11);
+    });
+  });
+
+  it("never touches a file of the game's keys, nor adds one to game data", async (context) => {
+    if (!isRoot) return context.skip("the data directory is made by root only");
+    await withPlace(async ({ data, install }) => {
+      const file = join(data, "freekill.server.config.json");
+      mkdirSync(join(data, "server"), { recursive: true });
+      writeFileSync(file, "{}", { mode: 0o600 });
+      assert.equal((await install()).exitCode, 0);
+      assert.equal(readFileSync(file, "utf8"), "{}");
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+
+      rmSync(file);
+      symlinkSync(join(data, "elsewhere"), file);
+      assert.equal((await install()).exitCode, 0);
+      assert.equal(existsSync(join(data, "elsewhere")), false);
+
+      rmSync(file);
+      writeFileSync(join(data, "server/users.db"), "");
+      assert.equal((await install()).exitCode, 0);
+      assert.equal(existsSync(file), false);
     });
   });
 
@@ -124,7 +169,7 @@ describe("./install", () => {
       assert.match(stdout, new RegExp(`kept: the data in ${data}`));
       assert.deepEqual(readdirSync(join(prefix, "bin")), []);
       assert.deepEqual(readdirSync(units), []);
-      assert.deepEqual(readdirSync(data), ["kept"]);
+      assert.ok(readdirSync(data).includes("kept"));
       assert.equal((await install("--uninstall")).exitCode, 0, "a second time");
     });
   });

@@ -40,6 +40,14 @@ export function fakeFiles(options: { now?: () => number } = {}): FakeFiles {
     if (!directories.has(path)) refuse("ENOENT", verb, path);
   }
 
+  function namesIn(path: string): string[] {
+    reach("list", path);
+    needDirectory("list", path);
+    return [...files.keys(), ...directories].filter((name) =>
+      name !== path && parent(name) === path
+    ).map((name) => name.slice(name.lastIndexOf("/") + 1)).sort(byBytes);
+  }
+
   function openHandle(path: string, entry: Entry): AppendFile {
     const born = life;
     let isClosed = false;
@@ -96,6 +104,7 @@ export function fakeFiles(options: { now?: () => number } = {}): FakeFiles {
       reach("read", path);
       if (directories.has(path)) refuse("EISDIR", "read", path);
       const entry = files.get(path) ?? refuse("ENOENT", "read", path);
+      if (limits?.cut === true) return entry.bytes.slice(0, limits.bytesMax);
       if (entry.bytes.length > (limits?.bytesMax ?? Infinity)) refuse("EFBIG", "read", path);
       return entry.bytes.slice();
     },
@@ -118,18 +127,28 @@ export function fakeFiles(options: { now?: () => number } = {}): FakeFiles {
     async info(given) {
       const path = normal(given);
       reach("look at", path);
-      if (directories.has(path)) return { kind: "directory", bytes: 0, modifiedMs: 0 };
+      if (directories.has(path)) {
+        return { kind: "directory", bytes: 0, modifiedMs: 0, changedMs: 0 };
+      }
       const entry = files.get(path);
-      return entry &&
-        { kind: "file", bytes: entry.bytes.length, modifiedMs: entry.modifiedMs };
+      if (entry === undefined) return undefined;
+      const { modifiedMs } = entry;
+      return { kind: "file", bytes: entry.bytes.length, modifiedMs, changedMs: modifiedMs };
     },
     async list(given) {
+      return namesIn(normal(given));
+    },
+    async entries(given) {
       const path = normal(given);
-      reach("list", path);
-      needDirectory("list", path);
-      return [...files.keys(), ...directories].filter((name) =>
-        name !== path && parent(name) === path
-      ).map((name) => name.slice(name.lastIndexOf("/") + 1)).sort(byBytes);
+      return namesIn(path).map((name) => {
+        const isDirectory = directories.has(normal(`${path}/${name}`));
+        return { name, kind: isDirectory ? "directory" : "file" };
+      });
+    },
+    async realPath(given) {
+      const path = normal(given);
+      reach("look at", path);
+      return files.has(path) || directories.has(path) ? normal(`/${path}`) : undefined;
     },
     async makeDirectory(given) {
       reach("make directory", given);

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { Player, PlayerRecord } from "../../src/game/player.ts";
 import type { RoomConfig } from "../../src/game/room_events.ts";
 import { runRoomLife, type TrialRooms } from "../../src/game/room_life.ts";
-import { RoomList, roomsMax, roomsPerPlayerMax } from "../../src/game/room_list.ts";
+import { defaultGameSettings } from "../../src/game/game_settings.ts";
+import { RoomList } from "../../src/game/room_list.ts";
 
 const config: RoomConfig = {
   name: "r",
@@ -37,6 +38,7 @@ describe("RoomList", () => {
 
   it("RoomList.create() bounds the rooms of a server and those of one player", () => {
     const rooms = new RoomList();
+    const { roomsMax, roomsPerPlayerMax } = defaultGameSettings;
     for (let i = 0; i < roomsMax; i++) {
       assert.ok(rooms.create(Math.floor(i / roomsPerPlayerMax), config));
     }

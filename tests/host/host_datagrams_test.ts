@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type DatagramOutcome, HostDatagrams } from "../../src/host/host_datagrams.ts";
+import {
+  type DatagramOutcome,
+  type DiscoveryAnswers,
+  HostDatagrams,
+} from "../../src/host/host_datagrams.ts";
 import { encodePing } from "../../src/wire/host_protobuf.ts";
 import { bytes, type HostFixture, hostFixture } from "./host_fixture.ts";
 
 const far = "192.0.2.1";
 
-function datagrams(fixture: HostFixture = hostFixture()) {
-  const machine = new HostDatagrams(fixture);
+function datagrams(fixture: HostFixture = hostFixture(), discovery?: DiscoveryAnswers) {
+  const machine = new HostDatagrams({ ...fixture, discovery });
   const send = (
     request: string | Uint8Array,
     from: { host?: string; port?: number; onGamePort?: boolean; now?: number } = {},
@@ -46,6 +50,27 @@ describe("HostDatagrams", () => {
       assert.equal(text(send("fkDetectServer", { onGamePort })), "silence");
       assert.equal(text(send("fkGetDetail,1", { onGamePort })), "silence");
     }
+  });
+
+  it("HostDatagrams.handle() asks the game about its discovery, on both ports, and nothing else", () => {
+    const asked: string[] = [];
+    const discovery = {
+      isDiscovery: (request: Uint8Array) => request[0] === 0x66,
+      answer: (request: Uint8Array, host: string, now: number) => {
+        asked.push(`${new TextDecoder().decode(request)} ${host} ${now}`);
+        return request.length > 2 ? bytes("me") : undefined;
+      },
+    };
+    const { send } = datagrams(hostFixture(), discovery);
+    for (const onGamePort of [true, false]) {
+      assert.equal(text(send("fk1", { onGamePort, host: far, now: 7 })), "me");
+      assert.equal(text(send("fk", { onGamePort, host: far, now: 8 })), "silence");
+      assert.equal(text(send("M1_UDP_PING", { onGamePort })), "M1_UDP_PONG\n");
+      // What is nearly discovery is no unknown command either.
+      assert.equal(text(datagrams().send("fkDetectServer!", { onGamePort })), "silence");
+    }
+    assert.equal(text(send("no such thing")), "ERR_UNKNOWN_UDP\n");
+    assert.deepEqual(asked, [`fk1 ${far} 7`, `fk ${far} 8`, `fk1 ${far} 7`, `fk ${far} 8`]);
   });
 
   it("HostDatagrams.handle() refuses an over-long datagram and counts it", () => {

@@ -16,6 +16,7 @@ export function hostFixture(changes: {
   rules?: Partial<HostRules>;
   access?: { allow?: string[]; token?: string; childToken?: string };
   mode?: SessionShared["mode"];
+  hasOther?: boolean;
   idleMsMax?: number;
   routes?: ReadonlyMap<string, number>;
   flow?: () => { ok: boolean };
@@ -38,6 +39,7 @@ export function hostFixture(changes: {
     commands,
     metrics,
     mode: changes.mode ?? "auto",
+    hasOther: changes.hasOther ?? false,
     idleMsMax: changes.idleMsMax ?? 0,
   } as const;
   return {

@@ -1,115 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HostServer } from "../../src/host/host_server.ts";
-import { type HostStore, noStoreCounters, type StoreOperation } from "../../src/host/store.ts";
-import type { TcpCloseReason, TcpConnection } from "../../src/ports/tcp.ts";
-import { fakeClock } from "../fakes/clock.ts";
-import { fakeLog } from "../fakes/log.ts";
-import { type FakeMachine, FakeNetwork } from "../fakes/network.ts";
-import { bytes, hostFixture } from "./host_fixture.ts";
-
-const serverHost = "192.0.2.1";
-const tickMs = 50;
-
-/** A server on a machine of its own, seen by a client on the same and on other machines. */
-async function fixture(
-  changes: Parameters<typeof hostFixture>[0] & {
-    connectionsMax?: number;
-    connectionsPerHostMax?: number;
-  } = {},
-) {
-  const clock = fakeClock();
-  const network = new FakeNetwork({ clock });
-  const home = network.machine(serverHost);
-  const log = fakeLog();
-  const host = hostFixture(changes);
-  const stored: StoreOperation[] = [];
-  const store: HostStore = {
-    counters: noStoreCounters,
-    trouble: undefined,
-    routes: new Map(),
-    perform(operation) {
-      stored.push(operation);
-      return Promise.resolve({ ok: true });
-    },
-  };
-  let stops = 0;
-  const server = new HostServer({
-    tcp: home.tcp,
-    udp: home.udp,
-    clock,
-    logger: log.logger,
-    commands: host.commands,
-    metrics: host.metrics,
-    store,
-    script: {
-      hello: () => Promise.resolve({ kind: "ok", version: "v1" }),
-      reload: () => Promise.resolve({ ok: true, changed: true }),
-      close: () => {},
-    },
-    host: "::",
-    tcpPort: 9_527,
-    udpPort: 0,
-    mode: changes.mode ?? "auto",
-    idleMsMax: changes.idleMsMax ?? 0,
-    connectionsMax: changes.connectionsMax ?? 1_000,
-    connectionsPerHostMax: changes.connectionsPerHostMax ?? 0,
-    tickMs,
-    stop: () => void stops++,
-  });
-  const ports = await server.start();
-  const settle = async () => {
-    // Replies that pass through promises of the server's own come some turns after the network's.
-    for (let i = 0; i < 20; i++) {
-      await network.idle();
-      await Promise.resolve();
-    }
-  };
-  const advance = async (ms: number) => {
-    for (let passed = 0; passed < ms; passed += tickMs) {
-      clock.advance(tickMs);
-      await settle();
-    }
-  };
-  return {
-    ...host,
-    server,
-    ports,
-    home,
-    network,
-    clock,
-    log,
-    stored,
-    settle,
-    advance,
-    stops: () => stops,
-  };
-}
-
-interface Peer {
-  readonly connection: TcpConnection<unknown>;
-  text(): string;
-  closed: TcpCloseReason | undefined;
-}
-
-async function connect(from: FakeMachine, host = serverHost): Promise<Peer> {
-  let received = "";
-  const peer = { closed: undefined as TcpCloseReason | undefined, text: () => received };
-  const connection = await from.tcp.connect<unknown>({
-    host,
-    port: 9_527,
-    timeoutMs: 1_000,
-    limits: { outboundBytesMax: 10_000_000, lingerMs: 1_000 },
-    handlers: {
-      open: () => {},
-      data: (_, part) => void (received += new TextDecoder().decode(part)),
-      end: (each) => each.end(),
-      drain: () => {},
-      close: (_, reason) => void (peer.closed = reason),
-    },
-  });
-  return Object.assign(peer, { connection });
-}
+import { bytes } from "./host_fixture.ts";
+import { connect, serverFixture as fixture } from "./server_fixture.ts";
 
 describe("HostServer", () => {
   it("HostServer.start() binds TCP, the same number of UDP, and the next one", async () => {
@@ -237,6 +129,32 @@ describe("HostServer", () => {
     assert.equal(peer.text(), "\n\u0001A\u0010\u0007\u0018\u0001");
     await advance(1_000);
     assert.notEqual(peer.closed, undefined);
+  });
+
+  it("HostServer answers who looks for a game, on both UDP ports", async () => {
+    const discovery = {
+      isDiscovery: (request: Uint8Array) => request[0] === 0x66,
+      answer: (_: Uint8Array, host: string) => bytes(`me, ${host}`),
+    };
+    const { network, settle, metrics } = await fixture({ discovery });
+    const answers: string[] = [];
+    const socket = await network.machine("198.51.100.7").udp.bind({
+      host: "::",
+      port: 0,
+      handlers: {
+        message: (_, part, host, port) => {
+          answers.push(`${new TextDecoder().decode(part)} from ${host} ${port}`);
+        },
+        error: () => {},
+      },
+    });
+    for (const port of [9_527, 9_528]) socket.send(bytes("fkDetectServer"), "192.0.2.1", port);
+    await settle();
+    assert.deepEqual(
+      answers,
+      [9_527, 9_528].map((port) => `me, 198.51.100.7 from 192.0.2.1 ${port}`),
+    );
+    assert.equal(metrics.udp_tx_datagram_count, 2);
   });
 
   it("HostServer ticks at its interval and tells its uptime", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { blockedMsMax } from "../../src/host/host_session.ts";
+import { blockedMsMax, HostSession } from "../../src/host/host_session.ts";
 import { pingSilenceMs } from "../../src/host/ping_stream.ts";
 import type { ReplySlot, SessionEffect } from "../../src/host/session_events.ts";
 import { waitingRepliesMax } from "../../src/host/text_stream.ts";
@@ -165,6 +165,47 @@ describe("HostSession with text", () => {
     ]);
     const text = written(hostFixture({ mode: "host" }).session().handle(packet, 0));
     assert.equal(text, "ERR_UNKNOWN_TCP\n");
+  });
+
+  it("HostSession.handle() hands a game client over, with its first bytes or after silence", () => {
+    for (const first of [0x84, 0x86]) {
+      const served = hostFixture({ hasOther: true });
+      const sent = Uint8Array.of(first, 0x0a, 0x4d);
+      const one = served.session();
+      assert.deepEqual(one.handle({ kind: "data", bytes: sent }, 0), [
+        { kind: "adopt", bytes: sent },
+      ]);
+      assert.equal(served.metrics.tcp_rx_bytes, 0, "the host counts its own bytes");
+      assert.deepEqual(one.handle({ kind: "silent" }, 1), [], "only once");
+      assert.deepEqual(one.handle(data("M6_STABILITY\n"), 1), [], "it is no session's any more");
+    }
+    const silent = hostFixture({ hasOther: true }).session();
+    assert.deepEqual(silent.handle({ kind: "data", bytes: new Uint8Array(0) }, 0), []);
+    const [effect] = silent.handle({ kind: "silent" }, 20);
+    assert.deepEqual(effect, { kind: "adopt", bytes: undefined });
+  });
+
+  it("HostSession.handle() is not misled by silence once a first byte came, or where no game is", () => {
+    const served = hostFixture({ hasOther: true });
+    for (const start of ["M", "_", "7", "\n", "\u0016"]) {
+      const one = served.session();
+      one.handle(data(start), 0);
+      assert.deepEqual(one.handle({ kind: "silent" }, 150), [], JSON.stringify(start));
+    }
+    for (const changes of [{}, { mode: "host", hasOther: true }] as const) {
+      const one = hostFixture(changes).session();
+      assert.deepEqual(one.handle({ kind: "silent" }, 150), []);
+      assert.equal(written(one.handle(data("M6_STABILITY\n"), 151)), "M6_OK\n");
+    }
+  });
+
+  it("HostSession.ofText() speaks text whatever its first byte is", () => {
+    const { shared } = hostFixture({ hasOther: true });
+    const one = HostSession.ofText(shared, "127.0.0.1", 0);
+    assert.deepEqual(one.handle({ kind: "silent" }, 1), []);
+    const sent = Uint8Array.of(0x84, 0x0a, ...bytes("M6_STABILITY\n"));
+    const text = written(one.handle({ kind: "data", bytes: sent }, 2));
+    assert.equal(text, "ERR_UNKNOWN_TCP\nM6_OK\n");
   });
 
   it("HostSession.handle() closes on a TLS handshake, whatever lines are in it", () => {

@@ -2,6 +2,7 @@ import type { Runtime } from "../../ports/runtime.ts";
 import type { WorkerEntry } from "../../ports/workers.ts";
 import { systemClock } from "../node/clock.ts";
 import { nodeProcess } from "../node/process.ts";
+import { promptLine as newPromptLine } from "../node/prompt_line.ts";
 import { nodeRandom } from "../node/random.ts";
 import { webWorkers } from "../node/workers.ts";
 import { bunNotify } from "./notify.ts";
@@ -17,13 +18,15 @@ export function bunRuntime(options: {
   workerUrls: Record<WorkerEntry, URL | string>;
 }): Runtime {
   const waitWritable = bunWaitWritable();
+  const promptLine = newPromptLine();
   return {
     name: "bun",
     version: Bun.version,
     clock: systemClock(),
     random: nodeRandom(),
-    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable }),
+    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable, promptLine }),
     workers: webWorkers({ urls: options.workerUrls }),
+    collectGarbage: () => Bun.gc(true),
     notifyServiceManager: bunNotify(),
     get tcp() {
       return kept(this, "tcp", (require("./tcp.ts") as typeof import("./tcp.ts")).bunTcp());
@@ -46,9 +49,17 @@ export function bunRuntime(options: {
       const module = require("../node/files.ts") as typeof import("../node/files.ts");
       return kept(this, "files", module.nodeFiles());
     },
+    get zlib() {
+      const module = require("../node/zlib.ts") as typeof import("../node/zlib.ts");
+      return kept(this, "zlib", module.nodeZlib());
+    },
     get log() {
       const module = require("../node/log.ts") as typeof import("../node/log.ts");
-      return kept(this, "log", module.pinoLog({ waitWritable }));
+      return kept(this, "log", module.pinoLog({ waitWritable, promptLine }));
+    },
+    get lineShell() {
+      const module = require("../node/line_shell.ts") as typeof import("../node/line_shell.ts");
+      return kept(this, "lineShell", module.nodeLineShell({ promptLine, waitWritable }));
     },
   };
 }

@@ -2,10 +2,13 @@ import type { Runtime } from "../../ports/runtime.ts";
 import type { WorkerEntry } from "../../ports/workers.ts";
 import { systemClock } from "../node/clock.ts";
 import { nodeFiles } from "../node/files.ts";
+import { nodeLineShell } from "../node/line_shell.ts";
 import { pinoLog } from "../node/log.ts";
 import { nodeProcess } from "../node/process.ts";
+import { promptLine as newPromptLine } from "../node/prompt_line.ts";
 import { nodeRandom } from "../node/random.ts";
 import { webWorkers } from "../node/workers.ts";
+import { nodeZlib } from "../node/zlib.ts";
 import { denoHttp } from "./http.ts";
 import { denoNotify } from "./notify.ts";
 import { denoWaitWritable } from "./poll.ts";
@@ -23,6 +26,7 @@ export function denoRuntime(options: {
   workerUrls: Record<WorkerEntry, URL | string>;
 }): Runtime {
   const waitWritable = denoWaitWritable();
+  const promptLine = newPromptLine();
   return {
     name: "deno",
     version: Deno.version.deno,
@@ -33,10 +37,14 @@ export function denoRuntime(options: {
     sqlite: denoSqlite(),
     workers: webWorkers({ urls: options.workerUrls }),
     files: nodeFiles(),
-    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable }),
+    process: nodeProcess({ selfCommand: options.selfCommand, waitWritable, promptLine }),
     clock: systemClock(),
     random: nodeRandom(),
-    log: pinoLog({ waitWritable }),
+    log: pinoLog({ waitWritable, promptLine }),
+    lineShell: nodeLineShell({ promptLine, waitWritable }),
+    zlib: nodeZlib(),
+    // V8 collects when it likes: a program without a flag of its own cannot ask for it.
+    collectGarbage: () => {},
     notifyServiceManager: denoNotify(),
   };
 }

@@ -1,6 +1,22 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { type AppendFile, FileError, type FilesPort } from "../../ports/files.ts";
+import {
+  type AppendFile,
+  type DirectoryEntry,
+  FileError,
+  type FilesPort,
+} from "../../ports/files.ts";
 import { appendFile } from "./append_file.ts";
 import { fileError } from "./file_error.ts";
 
@@ -14,14 +30,22 @@ const READ_CHUNK_BYTES = 65_536;
 /** Files of the machine, through node:fs/promises: no call blocks the thread. */
 export function nodeFiles(): FilesPort {
   return {
-    read: (path, options) => read(path, options?.bytesMax ?? Infinity),
+    read: (path, options) =>
+      options?.cut === true
+        ? readStart(path, options.bytesMax)
+        : read(path, options?.bytesMax ?? Infinity),
     replace: (path, bytes, options) => replace(path, bytes, options?.mode ?? FILE_MODE),
     openAppend: (path, options) => openAppend(path, options?.mode ?? FILE_MODE),
     async info(path) {
       try {
         const found = await stat(path);
         const kind = found.isFile() ? "file" : found.isDirectory() ? "directory" : "other";
-        return { kind, bytes: found.size, modifiedMs: Math.floor(found.mtimeMs) };
+        return {
+          kind,
+          bytes: found.size,
+          modifiedMs: Math.floor(found.mtimeMs),
+          changedMs: Math.floor(found.ctimeMs),
+        };
       } catch (error) {
         const failure = fileError("look at", path, error);
         if (failure.code === "ENOENT" || failure.code === "ENOTDIR") return undefined;
@@ -31,6 +55,21 @@ export function nodeFiles(): FilesPort {
     async list(path) {
       const names = await attempt("list", path, () => readdir(path, { encoding: "buffer" }));
       return names.sort(Buffer.compare).map((name) => name.toString());
+    },
+    async entries(path) {
+      const found = await attempt("list", path, () => readdir(path, { withFileTypes: true }));
+      const keyed = found.map((entry) => ({ entry, bytes: Buffer.from(entry.name) }));
+      keyed.sort((one, other) => Buffer.compare(one.bytes, other.bytes));
+      return keyed.map(({ entry }) => ({ name: entry.name, kind: kindOf(entry) }));
+    },
+    async realPath(path) {
+      try {
+        return await realpath(path);
+      } catch (error) {
+        const failure = fileError("look at", path, error);
+        if (["ENOENT", "ENOTDIR", "ELOOP"].includes(failure.code)) return undefined;
+        throw failure;
+      }
     },
     async makeDirectory(path, options) {
       const mode = options?.mode ?? DIRECTORY_MODE;
@@ -52,6 +91,12 @@ export function nodeFiles(): FilesPort {
   };
 }
 
+function kindOf(entry: Dirent): DirectoryEntry["kind"] {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "directory";
+  return entry.isSymbolicLink() ? "link" : "other";
+}
+
 async function attempt<T>(verb: string, path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -64,6 +109,25 @@ async function read(path: string, bytesMax: number): Promise<Uint8Array> {
   const file = await attempt("open", path, () => open(path, "r"));
   try {
     return await attempt("read", path, () => readOpen(file, path, bytesMax));
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first bytes of a file, all of them if it has no more. */
+async function readStart(path: string, bytesMax: number): Promise<Uint8Array> {
+  const file = await attempt("open", path, () => open(path, "r"));
+  try {
+    return await attempt("read", path, async () => {
+      const bytes = new Uint8Array(bytesMax);
+      let filled = 0;
+      while (filled < bytesMax) {
+        const { bytesRead } = await file.read(bytes, filled, bytesMax - filled, null);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return bytes.subarray(0, filled);
+    });
   } finally {
     await file.close();
   }

@@ -6,6 +6,7 @@ import { rotatingFile } from "./log_file.ts";
 import { escapeControls, prettyLine } from "./log_pretty.ts";
 import { boundedOutput } from "./output.ts";
 import type { WaitWritable } from "./poll.ts";
+import type { PromptLine } from "./prompt_line.ts";
 import { isTerminal } from "./terminal.ts";
 
 const STDERR = 2;
@@ -17,16 +18,19 @@ const STDERR_WAIT_MS_MAX = 100;
  * format asked for (colours on a terminal unless NO_COLOR is set), a file always JSON lines with
  * `time` (ISO 8601), `level`, `message` and the fields. No log call throws. What stderr does not
  * take in time is lost, and a later line says how many lines that were; `waitWritable` is needed to
- * keep that bound where stderr is a pipe or a socket.
+ * keep that bound where stderr is a pipe or a socket. A line typed at `promptLine` stays below.
  */
-export function pinoLog(parts: { waitWritable?: WaitWritable } = {}): LogPort {
+export function pinoLog(
+  parts: { waitWritable?: WaitWritable; promptLine?: PromptLine } = {},
+): LogPort {
   const output = boundedOutput(STDERR, {
     waitMsMax: STDERR_WAIT_MS_MAX,
     waitWritable: parts.waitWritable,
   });
   const writeStderr = (text: string): boolean => {
     try {
-      return output(text);
+      if (parts.promptLine === undefined) return output(text);
+      return parts.promptLine.around(() => output(text));
     } catch {
       // There is nowhere left to say that stderr itself cannot be written.
       return false;

@@ -3,6 +3,7 @@ import process from "node:process";
 import type { ChildProcess, ProcessPort, SpawnOptions } from "../../ports/process.ts";
 import { boundedOutput, writeAll } from "./output.ts";
 import type { WaitWritable } from "./poll.ts";
+import type { PromptLine } from "./prompt_line.ts";
 import { isTerminal } from "./terminal.ts";
 
 const STDIN = 0;
@@ -14,10 +15,15 @@ const STDERR_WAIT_MS_MAX = 1_000;
 /**
  * This process, through the node: modules. `selfCommand` is the program and first arguments that
  * start it again: the binary alone, or the runtime with its flags and the entry file.
- * `waitWritable` keeps a reader of stderr that stands still from stopping the program.
+ * `waitWritable` keeps a reader of stderr that stands still from stopping the program. A line typed
+ * at `promptLine` stays below what is written.
  */
 export function nodeProcess(
-  options: { selfCommand: readonly string[]; waitWritable?: WaitWritable },
+  options: {
+    selfCommand: readonly string[];
+    waitWritable?: WaitWritable;
+    promptLine?: PromptLine;
+  },
 ): ProcessPort {
   const [selfProgram, ...selfArgs] = options.selfCommand;
   if (selfProgram === undefined) throw new TypeError("selfCommand must name a program, got none");
@@ -25,6 +31,10 @@ export function nodeProcess(
     waitMsMax: STDERR_WAIT_MS_MAX,
     waitWritable: options.waitWritable,
   });
+  const print = (write: () => unknown) => {
+    if (options.promptLine === undefined) write();
+    else options.promptLine.around(write);
+  };
   return {
     pid: process.pid,
     args: process.argv.slice(2),
@@ -42,8 +52,8 @@ export function nodeProcess(
       },
     },
     platform: platformName(process.platform),
-    writeStdout: (text) => void writeAll(STDOUT, Buffer.from(text)),
-    writeStderr: (text) => void writeStderr(text),
+    writeStdout: (text) => print(() => writeAll(STDOUT, Buffer.from(text))),
+    writeStderr: (text) => print(() => writeStderr(text)),
     onSignal(signal, receive) {
       const listener = () => receive();
       process.on(signal, listener);

@@ -1,13 +1,14 @@
 import type { SqliteDatabase, SqliteRow } from "../../ports/sqlite.ts";
 import { storedAddress } from "./addresses.ts";
 import { isSamePassword, type ScryptPassword, type StoredPassword } from "./passwords.ts";
+import { StatisticsRows } from "./statistics_rows.ts";
 import { numberOf, storableText, textOf } from "./store_batch.ts";
 import type { AccountFacts, UsersAnswers, UsersOperation } from "./users_operations.ts";
 
 type Order<Kind extends UsersOperation["kind"]> = UsersOperation & { readonly kind: Kind };
 
-/** What a new account looks like. */
-const newAvatar = "liubei";
+/** What a new account looks like, and one whose avatar is missing. */
+export const newAvatar = "liubei";
 
 const accountColumns = `SELECT u.id AS uid, u.name, u.avatar, u.lastLoginIp, u.banned, u.password,
     u.salt, t.expireAt, g.totalGameTime, p.hash AS ourHash, p.salt AS ourSalt, p.cost_n, p.cost_r,
@@ -20,9 +21,11 @@ const accountColumns = `SELECT u.id AS uid, u.name, u.avatar, u.lastLoginIp, u.b
 /** Accounts in `users.db`: login, registration, password, avatar, time of play. */
 export class AccountRows {
   readonly #database: SqliteDatabase;
+  readonly #statistics: StatisticsRows;
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
+    this.#statistics = new StatisticsRows(database);
   }
 
   lookUp({ name, uuid }: Order<"look_up">): UsersAnswers["look_up"] {
@@ -30,7 +33,7 @@ export class AccountRows {
       .prepare(`${accountColumns} WHERE u.name = ? ORDER BY u.id LIMIT 1`)
       .get(storableText(name));
     return {
-      account: row === undefined ? undefined : accountOf(row),
+      account: row === undefined ? undefined : this.#accountOf(row),
       deviceAccounts: this.#deviceAccounts(uuid),
     };
   }
@@ -110,6 +113,22 @@ export class AccountRows {
     return null;
   }
 
+  #accountOf(row: SqliteRow): AccountFacts {
+    const uid = numberOf(row["uid"]);
+    const expireAt = row["expireAt"];
+    return {
+      uid,
+      name: textOf(row["name"]),
+      avatar: textOf(row["avatar"]) || newAvatar,
+      lastLoginIp: textOf(row["lastLoginIp"]),
+      banned: numberOf(row["banned"]) !== 0,
+      ...(expireAt === null ? {} : { banExpiresAt: numberOf(expireAt) }),
+      password: passwordOf(row),
+      totalGameTime: numberOf(row["totalGameTime"]),
+      statistics: this.#statistics.allModes(uid),
+    };
+  }
+
   #deviceAccounts(uuid: string): number {
     const row = this.#database.prepare("SELECT count(*) AS count FROM uuidinfo WHERE uuid = ?")
       .get(storableText(uuid));
@@ -120,20 +139,6 @@ export class AccountRows {
     this.#database.prepare("INSERT OR REPLACE INTO uuidinfo (id, uuid) VALUES (?, ?)")
       .run(uid, storableText(uuid));
   }
-}
-
-function accountOf(row: SqliteRow): AccountFacts {
-  const expireAt = row["expireAt"];
-  return {
-    uid: numberOf(row["uid"]),
-    name: textOf(row["name"]),
-    avatar: textOf(row["avatar"]) || newAvatar,
-    lastLoginIp: textOf(row["lastLoginIp"]),
-    banned: numberOf(row["banned"]) !== 0,
-    ...(expireAt === null ? {} : { banExpiresAt: numberOf(expireAt) }),
-    password: passwordOf(row),
-    totalGameTime: numberOf(row["totalGameTime"]),
-  };
 }
 
 function passwordOf(row: SqliteRow): StoredPassword {

@@ -123,6 +123,7 @@ export function decideRegistration(
           banned: false,
           password: { legacy: write.password },
           totalGameTime: 0,
+          statistics: [],
         },
         writes: [],
         upgradePassword: true,

@@ -1,11 +1,14 @@
 import type { SqliteDatabase } from "../../ports/sqlite.ts";
-import { numberOf, storableText } from "./store_batch.ts";
-import type { GameResult, UsersAnswers, UsersOperation } from "./users_operations.ts";
+import { numberOf, storableText, textOf } from "./store_batch.ts";
+import type { GameResult, ModeFacts, UsersAnswers, UsersOperation } from "./users_operations.ts";
 
 type Order<Kind extends UsersOperation["kind"]> = UsersOperation & { readonly kind: Kind };
 
 /** Modes, roles and generals come from packages and room settings; real ones have under 40. */
 const KEY_CHARS_MAX = 128;
+
+/** Modes of one player that are read at a login: packages bring some dozens. */
+const MODES_MAX = 1_000;
 
 /** Wins, losses, draws and run-aways in `users.db`. */
 export class StatisticsRows {
@@ -65,9 +68,31 @@ export class StatisticsRows {
       run: numberOf(ran?.["run"]),
     };
   }
+
+  /** The same for all modes of a player. Each table has its key to find them by; the view would
+   * have SQLite group the rows of everybody. */
+  allModes(uid: number): ModeFacts[] {
+    const played = this.#database.prepare(
+      `SELECT mode, sum(coalesce(win, 0) + coalesce(lose, 0) + coalesce(draw, 0)) AS total,
+          sum(coalesce(win, 0)) AS win
+        FROM pWinRate WHERE id = ? GROUP BY mode LIMIT ?`,
+    ).all(uid, MODES_MAX);
+    const ran = this.#database.prepare("SELECT mode, run FROM runRate WHERE id = ? LIMIT ?")
+      .all(uid, MODES_MAX);
+    const runs = new Map(ran.map((row) => [textOf(row["mode"]), numberOf(row["run"])]));
+    const modes = played.map((row): ModeFacts => {
+      const mode = textOf(row["mode"]);
+      const run = runs.get(mode) ?? 0;
+      runs.delete(mode);
+      return { mode, total: numberOf(row["total"]), win: numberOf(row["win"]), run };
+    });
+    for (const [mode, run] of runs) modes.push({ mode, total: 0, win: 0, run });
+    return modes;
+  }
 }
 
-function keyText(text: string): string {
+/** A mode or role as it is stored. */
+export function keyText(text: string): string {
   return storableText(text.slice(0, KEY_CHARS_MAX));
 }
 

@@ -3,7 +3,13 @@ import { type SqliteDatabase, SqliteError, type SqliteValue } from "../../ports/
 /** One answer for each operation; a failure's reason is one line for the log. */
 export type StoreResult<Answer> =
   | { readonly ok: true; readonly value: Answer }
-  | { readonly ok: false; readonly reason: string };
+  | {
+    readonly ok: false;
+    readonly reason: string;
+    /** The file's trouble may pass (locked, full, …): neither this operation nor any after it has
+     * been done, and they may be tried again in their order. */
+    readonly passes?: true;
+  };
 
 /**
  * Does operations in order in one transaction. Where the file is the trouble (locked, full, …) all
@@ -22,12 +28,25 @@ export function performBatch<Operation, Answer>(
   try {
     return inTransaction(store, operations);
   } catch (error) {
+    if (operations.length > 1 && !isTroubleOfFile(error)) return performSingly(store, operations);
     const reason = explainStoreError(store.path, error);
-    if (operations.length <= 1 || isTroubleOfFile(error)) {
-      return operations.map(() => ({ ok: false, reason }));
-    }
-    return operations.flatMap((operation) => performBatch(store, [operation]));
+    const passes = mayPass(error) ? { passes: true } as const : {};
+    return operations.map(() => ({ ok: false, reason, ...passes }));
   }
+}
+
+/** In order still: after one that may be tried again, none is done. */
+function performSingly<Operation, Answer>(
+  store: Parameters<typeof performBatch<Operation, Answer>>[0],
+  operations: readonly Operation[],
+): StoreResult<Answer>[] {
+  let stopped: StoreResult<Answer> | undefined;
+  return operations.flatMap((operation) => {
+    const results = stopped === undefined ? performBatch(store, [operation]) : [stopped];
+    const [result] = results;
+    if (result?.ok === false && result.passes === true) stopped = result;
+    return results;
+  });
 }
 
 /** One line: which file, what is the matter with it. */
@@ -70,6 +89,11 @@ const explanations: Readonly<Partial<Record<SqliteError["kind"], string>>> = {
 
 function isTroubleOfFile(error: unknown): boolean {
   return error instanceof SqliteError && error.kind !== "constraint" && error.kind !== "other";
+}
+
+/** A damaged file does not mend itself. */
+function mayPass(error: unknown): boolean {
+  return isTroubleOfFile(error) && (error as SqliteError).kind !== "corrupt";
 }
 
 function inTransaction<Operation, Answer>(

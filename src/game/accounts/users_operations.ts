@@ -89,6 +89,16 @@ export interface AccountFacts {
   readonly password: StoredPassword;
   /** In seconds. */
   readonly totalGameTime: number;
+  /** One for each mode that was played or run away from. */
+  readonly statistics: readonly ModeFacts[];
+}
+
+/** What a player has done in one mode: games, games won, games run away from. */
+export interface ModeFacts {
+  readonly mode: string;
+  readonly total: number;
+  readonly win: number;
+  readonly run: number;
 }
 
 /** A player that an admin named: what a ban falls on. */

@@ -1,5 +1,16 @@
+import { ownDatabaseId } from "../../config/default_host.ts";
 import type { SqliteDatabase } from "../../ports/sqlite.ts";
 import { rollBack } from "./store_batch.ts";
+
+/**
+ * Marks a database that is made just now, by `application_id`, which the original does not look at.
+ * To be called before the file gets a write-ahead log: then the mark stands in the file's first page
+ * itself, where it can be read without opening the database.
+ */
+export function markOwnDatabase(database: SqliteDatabase): void {
+  const found = database.prepare("SELECT 1 FROM sqlite_master LIMIT 1").get();
+  if (found === undefined) database.exec(`PRAGMA application_id = ${ownDatabaseId}`);
+}
 
 /**
  * Makes what is missing in `users.db`. Existing tables and views stay as they are, so that the

@@ -5,7 +5,7 @@ import { BanRows } from "./ban_rows.ts";
 import { StatisticsRows } from "./statistics_rows.ts";
 import { makeDurable, performBatch, type StoreResult } from "./store_batch.ts";
 import type { BanSnapshot, UsersAnswer, UsersOperation } from "./users_operations.ts";
-import { prepareUsersSchema } from "./users_schema.ts";
+import { markOwnDatabase, prepareUsersSchema } from "./users_schema.ts";
 
 /**
  * `server/users.db`, for the store worker. A file of the original server works as it is, and the
@@ -22,6 +22,7 @@ export class UsersStore {
   constructor(database: SqliteDatabase, path: string) {
     this.#database = database;
     this.#path = path;
+    markOwnDatabase(database);
     makeDurable(database);
     prepareUsersSchema(database);
     this.#accounts = new AccountRows(database);

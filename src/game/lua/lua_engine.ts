@@ -41,6 +41,9 @@ export interface LuaLimits {
   readonly giveUpMs: number;
   /** All memory of the state, its own overhead (1.1 MiB) included; Lua sees "not enough memory". */
   readonly memoryBytesMax: number;
+  /** What the error at `turnMs` is to end: the whole call, or (`coroutine`) only the coroutine that
+   * runs, so that the main thread, which holds others, goes on. Absent: the call. */
+  readonly ends?: "call" | "coroutine";
 }
 
 export interface LuaEngine {
@@ -50,8 +53,14 @@ export interface LuaEngine {
   readonly memoryBytes: number;
   /** Compiles text (bytecode is refused). `ok` carries one function. */
   load(text: Uint8Array, chunkName: string): LuaOutcome;
-  /** A protected call. `ok` carries all results. */
-  call(fn: LuaFunction, parameters: readonly LuaValue[]): LuaOutcome;
+  /** A protected call. `ok` carries all results. `within` are times of its own for this one. */
+  call(
+    fn: LuaFunction,
+    parameters: readonly LuaValue[],
+    within?: Pick<LuaLimits, "turnMs" | "giveUpMs">,
+  ): LuaOutcome;
+  /** Whether the last call went on past its `turnMs`; with `ends: "coroutine"` it may be `ok`. */
+  readonly wasLate: boolean;
   /** Lets go of a function; it must not be called again. */
   release(fn: LuaFunction): void;
   /** Forgets the state; no finalizer runs. */

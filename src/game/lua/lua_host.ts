@@ -168,6 +168,12 @@ export interface LuaReads {
 export interface LuaAnswers extends LuaReads {
   /** A new robot, at once; undefined when the room takes none. */
   addNpc(roomId: number): LuaPlayer | undefined;
+  /** How many more of them the room takes. */
+  npcPlaces(roomId: number): number;
+  /** A robot with ids of its own that sits nowhere yet. */
+  newNpc(): LuaPlayer;
+  /** Seats one of those; he stays away when the room takes none any more. */
+  seatNpc(roomId: number, npc: LuaPlayer): void;
 }
 
 /** Runs the rules of rooms: takes calls; requests of the rules come back as events. */

@@ -15,8 +15,11 @@ import {
   type RpcNotification,
   type RpcResult,
 } from "./rpc_message.ts";
-import type { RulesHost, RulesNotice } from "./rpc_rules.ts";
+import type { LuaCall } from "./lua_host.ts";
+import type { RulesHost } from "./rpc_rules.ts";
 import { RpcStream } from "./rpc_stream.ts";
+import { rulesCall } from "./rules_call.ts";
+import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_queue.ts";
 
 /** A core with many packages takes some seconds to load on a slow disk. */
 const startMsMax = 60_000;
@@ -34,35 +37,19 @@ export interface RpcProcessOptions extends RpcLaunchOptions {
   readonly log: Logger;
 }
 
-/** How a call ended, and what the rules want done after it. */
-export type TurnOutcome =
-  | { readonly outcome: "done"; readonly result: CborValue; readonly notices: Notices }
-  | { readonly outcome: "refused"; readonly reason: string; readonly notices: Notices };
-
-type Notices = readonly RulesNotice[];
-
 interface Turn {
   readonly id: number;
   readonly done: (outcome: TurnOutcome) => void;
-}
-
-/** What `RpcProcess` tells its owner; each of `ready` and `ended` at most once, in this order. */
-export interface RpcProcessEvents {
-  /** It said hello; notices of its loading. */
-  ready(notices: Notices): void;
-  /** It is gone, and its state with it; a turn under way is not `done` any more. `notices` holds
-   * the log of that turn. */
-  ended(reason: string, notices: Notices): void;
 }
 
 /**
  * One process that runs the rules, from its start to its end. It is told one thing at a time, and
  * what it calls meanwhile is answered at once. Whatever it does wrong on the way costs its life.
  */
-export class RpcProcess {
+export class RpcProcess implements RulesRun {
   readonly #ports: { readonly process: ProcessPort; readonly clock: Clock };
   readonly #options: RpcProcessOptions;
-  readonly #events: RpcProcessEvents;
+  readonly #events: RulesRunEvents;
   readonly #dispatcher: RpcDispatcher;
   readonly #stream = new RpcStream();
   readonly #complaints: RpcComplaints;
@@ -76,7 +63,7 @@ export class RpcProcess {
   constructor(
     ports: { readonly process: ProcessPort; readonly clock: Clock },
     options: RpcProcessOptions,
-    events: RpcProcessEvents,
+    events: RulesRunEvents,
   ) {
     this.#ports = ports;
     this.#options = options;
@@ -94,8 +81,24 @@ export class RpcProcess {
     return this.#ready && this.#end === undefined && this.#turn === undefined;
   }
 
-  /** Once, first. Never rejects: the events tell how it went. */
-  async start(): Promise<void> {
+  /** The events tell how it went. */
+  start(): void {
+    void this.#start();
+  }
+
+  tell(call: LuaCall, done: (outcome: TurnOutcome) => void): void {
+    const { method, params } = rulesCall(call);
+    this.#begin(method, params, done);
+  }
+
+  ping(done: (outcome: TurnOutcome) => void): void {
+    this.#begin("ping", [], done);
+  }
+
+  /** What has ended without the rules is left alone: it is not told of any more. */
+  forget(): void {}
+
+  async #start(): Promise<void> {
     const { process } = this.#ports;
     const { command, directory } = this.#options;
     const { program, spawn } = rpcLaunch(process, this.#options);
@@ -116,15 +119,6 @@ export class RpcProcess {
       const why = fault instanceof Error ? fault.message : String(fault);
       this.kill(`${why}, to run "${command}" in "${directory}"`);
     }
-  }
-
-  /** Calls a method of the rules. Only when `isIdle`. */
-  begin(method: string, params: readonly CborInput[], done: Turn["done"]): void {
-    const id = ++this.#lastId;
-    this.#turn = { id, done };
-    const { turnMs } = this.#options;
-    this.#setDeadline(turnMs, `${method} took longer than ${turnMs} ms`);
-    this.#child?.writeStdin(encodeRpc({ kind: "call", id, method, params }));
   }
 
   /** Ends it at once, by SIGKILL: whatever hangs in there listens to nothing else. */
@@ -157,6 +151,14 @@ export class RpcProcess {
     const stopTimer = this.#ports.clock.after(byeMsMax, () => child.kill("SIGKILL"));
     await child.exited;
     stopTimer();
+  }
+
+  #begin(method: string, params: readonly CborInput[], done: Turn["done"]): void {
+    const id = ++this.#lastId;
+    this.#turn = { id, done };
+    const { turnMs } = this.#options;
+    this.#setDeadline(turnMs, `${method} took longer than ${turnMs} ms`);
+    this.#child?.writeStdin(encodeRpc({ kind: "call", id, method, params }));
   }
 
   #setDeadline(ms: number, reason: string): void {
@@ -222,7 +224,7 @@ export class RpcProcess {
     this.#stopTimer();
     const notices = this.#dispatcher.take();
     if (answer.kind === "result") {
-      return turn.done({ outcome: "done", result: answer.result, notices });
+      return turn.done({ outcome: "done", reason: "", notices });
     }
     const data = bytesOf(answer.data);
     const detail = data === undefined ? "" : `: ${decodeUtf8Lossy(data.subarray(0, 200))}`;

@@ -1,8 +1,6 @@
-import type { WorkerScope } from "../../ports/workers.ts";
 import type { LuaEngineFactory } from "./lua_engine.ts";
 import type { LoadedScript, ScriptOutcome } from "./script_host.ts";
 import { openScriptState, type ScriptState } from "./script_state.ts";
-import { wasmoonEngines } from "./wasmoon_engine.ts";
 
 /** To the worker. Each request is answered once, in order, until an answer is not `usable`. */
 export type ScriptWorkerIn =
@@ -33,23 +31,17 @@ export type ScriptWorkerOut =
   }
   | { readonly kind: "printed"; readonly text: string };
 
-/** Files that are part of the program. */
-export interface LuaAssets {
-  /** wasmoon's glue.wasm. */
-  luaWasm(): Promise<Uint8Array>;
-}
-
-/** The Lua worker: runs one script. */
-export function runLuaWorker(
-  scope: WorkerScope<ScriptWorkerIn, ScriptWorkerOut>,
-  assets: LuaAssets,
-): void {
+/** The script's half of the Lua worker: what to do with each message. */
+export function scriptWorker(
+  engines: LuaEngineFactory,
+  post: (message: ScriptWorkerOut) => void,
+): (request: ScriptWorkerIn) => void {
   let current: ScriptState | undefined;
   let isOver = false;
 
-  const log = (text: string) => scope.post({ kind: "printed", text });
+  const log = (text: string) => post({ kind: "printed", text });
 
-  const load = (engines: LuaEngineFactory, request: ScriptWorkerIn & { kind: "load" }) => {
+  const load = (request: ScriptWorkerIn & { kind: "load" }) => {
     const { script, turnMs, memoryBytesMax } = request;
     const stop = new Int32Array(request.stop);
     const opened = openScriptState(engines, script, {
@@ -64,28 +56,23 @@ export function runLuaWorker(
     return { outcome: "ok", text: "" } as const;
   };
 
-  const handle = (engines: LuaEngineFactory, request: ScriptWorkerIn): ScriptOutcome => {
+  const handle = (request: ScriptWorkerIn): ScriptOutcome => {
     try {
       return request.kind === "load"
-        ? load(engines, request)
+        ? load(request)
         : current?.hello() ?? failed("no script is loaded");
     } catch (fault) {
       return failed(messageOf(fault));
     }
   };
 
-  const start = async () => {
-    const engines = await wasmoonEngines(await assets.luaWasm());
-    scope.post({ kind: "ready" });
-    scope.onMessage((request) => {
-      if (isOver) return;
-      const answer = handle(engines, request);
-      const usable = current?.usable ?? false;
-      isOver = !usable;
-      scope.post({ kind: "answer", id: request.id, answer, usable });
-    });
+  return (request) => {
+    if (isOver) return;
+    const answer = handle(request);
+    const usable = current?.usable ?? false;
+    isOver = !usable;
+    post({ kind: "answer", id: request.id, answer, usable });
   };
-  start().catch((fault) => scope.post({ kind: "broken", reason: messageOf(fault) }));
 }
 
 function messageOf(fault: unknown): string {

@@ -17,7 +17,8 @@ import { fuelExport } from "./wasm_meter.ts";
  * How a call is bounded: every loop of the program burns fuel (see `meterLoops`); when it is used up,
  * `tick` looks at the clock. Past `turnMs` it sets a hook on the coroutine that runs, which raises an
  * error at its next instruction and at each further one until the call ends, so that neither pcall nor
- * an outer coroutine can hold on. Where hooks do not run (C functions, `__gc`, the handler of a hook's
+ * an outer coroutine can hold on; with `ends: "coroutine"` the main thread is spared once a coroutine
+ * was ended, and gets one error if it was late itself, another one half-way to `giveUpMs`. Where hooks do not run (C functions, `__gc`, the handler of a hook's
  * error) the loop goes on until `giveUpMs`; then a JavaScript exception unwinds everything and the
  * state is dead.
  */
@@ -59,8 +60,13 @@ class WasmoonEngine implements LuaEngine {
   #death: LuaDeath | undefined;
   #turnEnd = Infinity;
   #giveUpAt = Infinity;
+  /** Errors are raised now. */
   #late = false;
   #lateTicks = 0;
+  #wasLate = false;
+  /** Of a late call that only ends coroutines: what the main thread is due. */
+  #mainThread: "unknown" | "spared" | "raise" = "unknown";
+  #raisesHalfway = false;
 
   constructor(
     instantiate: (callbacks: Parameters<typeof instantiateLua>[1]["callbacks"]) => LuaInstance,
@@ -91,6 +97,10 @@ class WasmoonEngine implements LuaEngine {
     return this.#death === "closed" ? 0 : this.#lua.exports.memory.buffer.byteLength;
   }
 
+  get wasLate(): boolean {
+    return this.#wasLate;
+  }
+
   load(text: Uint8Array, chunkName: string): LuaOutcome {
     const name = textEncoder.encode(`${chunkName}\0`);
     return this.#turn((lua) =>
@@ -106,13 +116,17 @@ class WasmoonEngine implements LuaEngine {
     );
   }
 
-  call(fn: LuaFunction, parameters: readonly LuaValue[]): LuaOutcome {
+  call(
+    fn: LuaFunction,
+    parameters: readonly LuaValue[],
+    within: Pick<LuaLimits, "turnMs" | "giveUpMs"> = this.#limits,
+  ): LuaOutcome {
     return this.#turn((lua) => {
       lua.lua_checkstack(this.#L, parameters.length + 2);
       lua.lua_rawgeti(this.#L, registry, BigInt(fn.luaReference));
       for (const value of parameters) this.#push(this.#L, value);
       return lua.lua_pcallk(this.#L, parameters.length, allResults, 0, 0, 0);
-    });
+    }, within);
   }
 
   release(fn: LuaFunction): void {
@@ -126,19 +140,25 @@ class WasmoonEngine implements LuaEngine {
   }
 
   /** Runs one piece of Lua under the limits and reads what it left on the stack. */
-  #turn(run: (lua: LuaInstance["exports"]) => number): LuaOutcome {
+  #turn(
+    run: (lua: LuaInstance["exports"]) => number,
+    within: Pick<LuaLimits, "turnMs" | "giveUpMs"> = this.#limits,
+  ): LuaOutcome {
     if (this.#death !== undefined) return { kind: "dead", cause: this.#death };
     const lua = this.#lua.exports;
     const start = this.#now();
-    this.#turnEnd = start + this.#limits.turnMs;
-    this.#giveUpAt = start + this.#limits.giveUpMs;
+    this.#turnEnd = start + within.turnMs;
+    this.#giveUpAt = start + within.giveUpMs;
     this.#late = false;
     this.#lateTicks = 0;
+    this.#wasLate = false;
+    this.#mainThread = "unknown";
+    this.#raisesHalfway = true;
     lua[fuelExport].value = fuel;
     try {
       const result = run(lua);
       // The stack of the main thread is empty between turns, so all of it is this turn's.
-      if (result === status.ok && !this.#late) {
+      if (result === status.ok && (!this.#wasLate || this.#endsCoroutines)) {
         return { kind: "ok", values: this.#readAll(this.#L, "functions too") };
       }
       return { kind: "error", cause: this.#causeOf(result), message: this.#readMessage() };
@@ -154,7 +174,7 @@ class WasmoonEngine implements LuaEngine {
   }
 
   #causeOf(result: number): "script" | "time" | "memory" {
-    if (this.#late) return "time";
+    if (this.#wasLate) return "time";
     return result === status.memory ? "memory" : "script";
   }
 
@@ -163,18 +183,47 @@ class WasmoonEngine implements LuaEngine {
     return this.memoryBytes > this.#limits.memoryBytesMax * 0.9 ? "memory" : "crash";
   }
 
+  get #endsCoroutines(): boolean {
+    return this.#limits.ends === "coroutine";
+  }
+
   #tick(L: Pointer): void {
     const lua = this.#lua.exports;
     if (!this.#late) {
       lua[fuelExport].value = fuel;
-      if (this.#now() < this.#turnEnd) return;
+      const now = this.#now();
+      if (now >= this.#giveUpAt) throw givenUp;
+      if (now < this.#turnEnd) return;
       this.#late = true;
+      this.#wasLate = true;
     }
     // From here on every loop head comes by: else the rare one that can be hooked, in the
     // interpreter, is missed when most of the work is in C.
     lua[fuelExport].value = 0;
     if (this.#lateTicks++ % lateTicksPerLook === 0 && this.#now() >= this.#giveUpAt) throw givenUp;
-    if (L !== 0) lua.lua_sethook(L, this.#lua.slots.hook, hookOnCount, 1);
+    if (L === 0) return;
+    if (this.#endsCoroutines && !this.#mayRaiseIn(L)) return;
+    lua.lua_sethook(L, this.#lua.slots.hook, hookOnCount, 1);
+  }
+
+  /** Only coroutines are ended: the main thread goes on in peace once one of them was. */
+  #mayRaiseIn(L: Pointer): boolean {
+    if (L !== this.#L) {
+      this.#mainThread = "spared";
+      return true;
+    }
+    if (this.#mainThread === "unknown") this.#mainThread = "raise";
+    else if (this.#mainThread === "spared") this.#goOn();
+    return this.#mainThread === "raise";
+  }
+
+  /** Until half-way to `giveUpMs`. */
+  #goOn(): void {
+    this.#late = false;
+    this.#mainThread = "unknown";
+    this.#lua.exports[fuelExport].value = fuel;
+    this.#turnEnd = this.#raisesHalfway ? (this.#turnEnd + this.#giveUpAt) / 2 : Infinity;
+    this.#raisesHalfway = false;
   }
 
   #hook(L: Pointer): void {
@@ -183,6 +232,12 @@ class WasmoonEngine implements LuaEngine {
       // Left over in a coroutine that was suspended before the hook could end it.
       lua.lua_sethook(L, 0, 0, 0);
       return;
+    }
+    if (this.#endsCoroutines && L === this.#L) {
+      const isDue = this.#mainThread === "raise";
+      lua.lua_sethook(L, 0, 0, 0);
+      this.#goOn();
+      if (!isDue) return;
     }
     this.#push(L, timeMessage);
     lua.lua_error(L);

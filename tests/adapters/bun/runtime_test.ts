@@ -8,6 +8,12 @@ runtimeConformance(
   "bun",
   bunRuntime({
     selfCommand: runtimeCommand("./helper_main.ts"),
-    workerUrls: { crypto_worker: worker, lua_worker: worker, store_worker: worker },
+    workerUrls: {
+      crypto_worker: worker,
+      game_store_worker: worker,
+      lua_worker: worker,
+      packages_worker: worker,
+      store_worker: worker,
+    },
   }),
 );

@@ -43,6 +43,7 @@ const account: AccountFacts = {
   banned: false,
   password: { legacy },
   totalGameTime: 60,
+  statistics: [],
 };
 const known = (changes: Partial<AccountFacts> = {}): LoginFacts["account"] => ({
   account: { ...account, ...changes },

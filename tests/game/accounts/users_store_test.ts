@@ -69,6 +69,7 @@ describe("UsersStore with a file of the original server", () => {
         banned: false,
         password: undefined,
         totalGameTime: 300,
+        statistics: [{ mode: "aaa_role_mode", total: 7, win: 4, run: 2 }],
       });
       const given = { password: bytes("1234"), stored: account.password };
       assert.equal(await isPassword(crypto, given), true);
@@ -88,6 +89,7 @@ describe("UsersStore with a file of the original server", () => {
         banned: false,
         password: {},
         totalGameTime: 0,
+        statistics: [],
       });
       assert.equal(ask(store, { kind: "look_up", name: "", uuid: "" }).account, undefined);
       ask(store, { kind: "add_game_time", uid: 3, seconds: 9 });

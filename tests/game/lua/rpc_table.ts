@@ -1,9 +1,8 @@
-import type { LuaPlayer, LuaRoom, LuaTask } from "../../../src/game/lua/lua_host.ts";
-import type { RulesHost } from "../../../src/game/lua/rpc_rules.ts";
+import type { LuaAnswers, LuaPlayer, LuaRoom, LuaTask } from "../../../src/game/lua/lua_host.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 
 /** What the tests' server knows, open to be changed. */
-export interface RulesTable extends RulesHost {
+export interface RulesTable extends LuaAnswers {
   readonly rooms: Map<number, LuaRoom>;
   readonly sessions: Map<number, { id: number; data: string }>;
   readonly thinkers: Map<number, boolean>;
@@ -56,6 +55,9 @@ export function rulesTable(roomIds: readonly number[] = [1]): RulesTable {
       if (table.npc !== undefined) table.thinkers.set(table.npc.connId, false);
       return table.npc;
     },
+    npcPlaces: () => table.npc === undefined ? 0 : 1,
+    newNpc: () => table.npc ?? { ...tablePlayer(1003), state: 5 },
+    seatNpc: (_roomId, npc) => void table.thinkers.set(npc.connId, false),
   };
   return table;
 }

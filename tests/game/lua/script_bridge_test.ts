@@ -15,6 +15,8 @@ const runtime = {
   workers: webWorkers({
     urls: {
       crypto_worker: new URL(`crypto_worker.${suffix}.ts`, source),
+      game_store_worker: new URL(`game_store_worker.${suffix}.ts`, source),
+      packages_worker: new URL(`packages_worker.${suffix}.ts`, source),
       lua_worker: new URL(`lua_worker.${suffix}.ts`, source),
       store_worker: new URL(`store_worker.${suffix}.ts`, source),
     },

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import {
-  runLuaWorker,
-  type ScriptWorkerIn,
-  type ScriptWorkerOut,
-} from "../../../src/game/lua/script_worker.ts";
+import { runLuaWorker } from "../../../src/game/lua/lua_worker.ts";
+import type { RulesWorkerOut } from "../../../src/game/lua/rules_worker.ts";
+import type { ScriptWorkerIn, ScriptWorkerOut } from "../../../src/game/lua/script_worker.ts";
 import { bytesOf, readGlue } from "./lua_program.ts";
 
 it("runLuaWorker() says when it holds no usable state any more, and answers nothing after", async () => {
-  const posted: ScriptWorkerOut[] = [];
+  const posted: (ScriptWorkerOut | RulesWorkerOut)[] = [];
   const send = await new Promise<(message: ScriptWorkerIn) => void>((resolve) =>
     runLuaWorker({
       post: (message) => void posted.push(message),

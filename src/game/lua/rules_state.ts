@@ -1,0 +1,196 @@
+import { decodeUtf8Lossy, encodeUtf8 } from "../../wire/utf8.ts";
+import type { CborValue } from "../../wire/cbor.ts";
+import type {
+  LuaEngine,
+  LuaEngineFactory,
+  LuaFunction,
+  LuaOutcome,
+  LuaValue,
+} from "./lua_engine.ts";
+import type { LuaCall } from "./lua_host.ts";
+import type { PackageTree } from "./package_tree.ts";
+import { RpcDispatcher } from "./rpc_dispatcher.ts";
+import type { RulesNotice } from "./rpc_rules.ts";
+import { rulesCall } from "./rules_call.ts";
+import { type AddedNpc, type TurnFacts, WorkerFacts } from "./rules_facts.ts";
+import { RulesFiles } from "./rules_files.ts";
+import { rulesMethodNames, rulesOperations, rulesSandbox } from "./rules_sandbox.ts";
+import { reasonLine } from "./script_text.ts";
+
+/** For loading: a core with many packages takes some seconds on a slow machine. */
+const loadMsMax = 60_000;
+
+export interface RulesStateOptions {
+  readonly tree: PackageTree;
+  /** The core's folder below the data directory, `packages/freekill-core`. */
+  readonly directory: string;
+  readonly disabledPacks: readonly string[];
+  readonly turnMs: number;
+  readonly memoryBytesMax: number;
+  /** Monotonic milliseconds; what it returns may jump to Infinity to have the state given up. */
+  now(): number;
+  /** Seconds since 1970, with fractions. */
+  time(): number;
+}
+
+/** How a turn ended. */
+export interface RulesTurnEnd {
+  /** `dead`: the state is lost; only the log is left of the turn's notices. */
+  readonly outcome: "done" | "refused" | "dead";
+  /** "" for `done`. */
+  readonly reason: string;
+  readonly notices: readonly RulesNotice[];
+  readonly addedNpcs: readonly AddedNpc[];
+  /** Why the turn's room or task must end all the same: it ran or told too long. */
+  readonly ends: string | undefined;
+}
+
+/** A core's rules in a state of the embedded Lua. */
+export class RulesState {
+  readonly #engine: LuaEngine;
+  readonly #options: RulesStateOptions;
+  readonly #facts = new WorkerFacts();
+  readonly #dispatcher = new RpcDispatcher(this.#facts);
+  readonly #files: RulesFiles;
+  readonly #run: LuaFunction;
+
+  /** Prepares the state; `start` loads the core. Throws when the memory is too little. */
+  constructor(engines: LuaEngineFactory, options: RulesStateOptions) {
+    this.#options = options;
+    this.#files = new RulesFiles(options.tree, options.directory);
+    const { turnMs, memoryBytesMax } = options;
+    this.#engine = engines.open({
+      limits: { turnMs, giveUpMs: turnMs * 2, memoryBytesMax, ends: "coroutine" },
+      host: (call) => this.#answer(call),
+      now: options.now,
+    });
+    this.#run = this.#prepare();
+  }
+
+  get memoryBytes(): number {
+    return this.#engine.memoryBytes;
+  }
+
+  /** Loads the core; once, first. */
+  start(): RulesTurnEnd {
+    const within = { turnMs: loadMsMax, giveUpMs: loadMsMax };
+    const outcome = this.#engine.call(this.#run, [encodeUtf8("start")], within);
+    if (outcome.kind === "ok" && !this.#engine.wasLate) return this.#end("done", "");
+    return this.#end("dead", `the rules could not be loaded: ${this.#explain(outcome, loadMsMax)}`);
+  }
+
+  run(call: LuaCall, facts: TurnFacts): RulesTurnEnd {
+    const id = "taskId" in call ? call.taskId : call.roomId;
+    this.#facts.begin(id, facts);
+    const { method, params } = rulesCall(call);
+    const operation = call.kind === "new_room"
+      ? ["begin", call.roomId] as const
+      : ["call"] as const;
+    const outcome = this.#engine.call(this.#run, [
+      ...operation.map((one) => typeof one === "string" ? encodeUtf8(one) : one),
+      encodeUtf8(method),
+      ...params,
+    ]);
+    if (outcome.kind === "dead") return this.#end("dead", this.#explain(outcome));
+    if (outcome.kind === "error") return this.#end("refused", this.#explain(outcome));
+    const [isDone, reason] = outcome.values;
+    if (isDone === true) return this.#end("done", "");
+    return this.#end("refused", reason instanceof Uint8Array ? decodeUtf8Lossy(reason) : "");
+  }
+
+  /** A room has ended without the rules. */
+  forget(roomId: number): void {
+    this.#facts.forget(roomId);
+  }
+
+  #end(outcome: RulesTurnEnd["outcome"], reason: string): RulesTurnEnd {
+    const flood = this.#dispatcher.flood;
+    const taken = this.#dispatcher.take();
+    const ends = flood ?? (this.#engine.wasLate ? tooLong(this.#options.turnMs) : undefined);
+    const isCutShort = outcome === "dead" || flood !== undefined;
+    const notices = isCutShort ? taken.filter((notice) => notice.kind === "log") : taken;
+    return { outcome, reason, notices, addedNpcs: this.#facts.end(notices), ends };
+  }
+
+  #prepare(): LuaFunction {
+    const source = encodeUtf8("local sandbox, packs = ... return sandbox(host, packs)");
+    const packs = encodeUtf8(JSON.stringify(this.#options.disabledPacks));
+    const sandbox = this.#onlyFunction(this.#engine.load(encodeUtf8(rulesSandbox), "=sandbox"));
+    const prepare = this.#onlyFunction(this.#engine.load(source, "=prepare"));
+    const run = this.#onlyFunction(this.#engine.call(prepare, [sandbox, packs]));
+    this.#engine.release(sandbox);
+    this.#engine.release(prepare);
+    return run;
+  }
+
+  #onlyFunction(outcome: LuaOutcome): LuaFunction {
+    const value = outcome.kind === "ok" ? outcome.values[0] : undefined;
+    if (typeof value === "object" && "luaReference" in value) return value;
+    throw new Error(`Cannot prepare a Lua state: ${this.#explain(outcome)}`);
+  }
+
+  #explain(outcome: LuaOutcome, turnMs = this.#options.turnMs): string {
+    if (outcome.kind === "ok") return tooLong(turnMs);
+    if (outcome.cause === "time") return tooLong(outcome.kind === "dead" ? turnMs * 2 : turnMs);
+    if (outcome.cause === "memory") {
+      const mebibytes = Math.floor(this.#options.memoryBytesMax / 1_048_576);
+      return `the rules used more than ${mebibytes} MiB of memory`;
+    }
+    if (outcome.kind === "dead") return "the rules broke their Lua state";
+    return reasonLine(decodeUtf8Lossy(outcome.message));
+  }
+
+  #answer([operation, ...params]: readonly LuaValue[]): readonly LuaValue[] {
+    const number = typeof operation === "number" ? operation : rulesOperations.unknown;
+    if (number < 0) return this.#environment(number, params[0]);
+    const method = rulesMethodNames[number - 1] ?? textOf(params[0]);
+    const answer = this.#dispatcher.answer({
+      kind: "call",
+      id: 1,
+      method,
+      params: number === rulesOperations.unknown ? [] : params.map(asCbor),
+    });
+    const { flood } = this.#dispatcher;
+    if (flood !== undefined) throw new Error(flood);
+    if (answer?.kind === "result") return [answer.result as LuaValue];
+    return [undefined, answer?.code, answer?.data as LuaValue];
+  }
+
+  #environment(operation: number, given: LuaValue): readonly LuaValue[] {
+    const files = this.#files;
+    const path = textOf(given);
+    switch (operation) {
+      case rulesOperations.read:
+        return [files.read(path)];
+      case rulesOperations.kind:
+        return [asBytes(files.kind(path))];
+      case rulesOperations.list:
+        return [asBytes(files.list(path)?.join("/"))];
+      case rulesOperations.change:
+        return [files.change(path)];
+      case rulesOperations.current:
+        return [encodeUtf8(files.currentDirectory)];
+      default:
+        return [this.#options.time()];
+    }
+  }
+}
+
+function tooLong(ms: number): string {
+  return `the rules took longer than ${ms} ms`;
+}
+
+function textOf(value: LuaValue): string {
+  return value instanceof Uint8Array ? decodeUtf8Lossy(value) : "";
+}
+
+function asBytes(text: string | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : encodeUtf8(text);
+}
+
+/** Lua's nil, functions and tables are all of no use to the server. */
+function asCbor(value: LuaValue): CborValue {
+  return value === undefined || (typeof value === "object" && "luaReference" in value)
+    ? null
+    : value;
+}

@@ -1,0 +1,6 @@
+import { denoSqlite } from "./adapters/deno/sqlite.ts";
+import { fileIdentity } from "./adapters/node/file_identity.ts";
+import { workerScope } from "./adapters/node/workers.ts";
+import { runGameStoreWorker } from "./game/game_store_work.ts";
+
+runGameStoreWorker(workerScope(), { sqlite: denoSqlite(), fileIdentity });

@@ -1,0 +1,11 @@
+import { bunSqlite } from "./adapters/bun/sqlite.ts";
+import { nodeCrypto } from "./adapters/node/crypto.ts";
+import { nodeFiles } from "./adapters/node/files.ts";
+import { workerScope } from "./adapters/node/workers.ts";
+import { runPackagesWorker } from "./game/packages/packages_work.ts";
+
+runPackagesWorker(workerScope(), {
+  files: nodeFiles(),
+  crypto: nodeCrypto(),
+  sqlite: bunSqlite(),
+});

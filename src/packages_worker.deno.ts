@@ -1,0 +1,11 @@
+import { denoSqlite } from "./adapters/deno/sqlite.ts";
+import { nodeCrypto } from "./adapters/node/crypto.ts";
+import { nodeFiles } from "./adapters/node/files.ts";
+import { workerScope } from "./adapters/node/workers.ts";
+import { runPackagesWorker } from "./game/packages/packages_work.ts";
+
+runPackagesWorker(workerScope(), {
+  files: nodeFiles(),
+  crypto: nodeCrypto(),
+  sqlite: denoSqlite(),
+});

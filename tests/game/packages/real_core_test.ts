@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { mkdir, symlink } from "node:fs/promises";
+import { resolve } from "node:path";
+import { it } from "node:test";
+import { nodeCrypto } from "../../../src/adapters/node/crypto.ts";
+import { nodeFiles } from "../../../src/adapters/node/files.ts";
+import { hashPackages } from "../../../src/game/packages/package_md5.ts";
+import { inDirectory } from "../accounts/temporary_directory.ts";
+
+const core = process.env["FREEKILL_CORE_DIR"];
+const skip = core ? false : "FREEKILL_CORE_DIR names no checkout of freekill-core at 88a912f";
+
+it(
+  "hashPackages() of freekill-core at 88a912f alone is what its clients have",
+  { skip },
+  () =>
+    inDirectory(async (directory) => {
+      await mkdir(`${directory}/packages`);
+      await symlink(resolve(core ?? ""), `${directory}/packages/freekill-core`);
+      const parts = { files: nodeFiles(), crypto: nodeCrypto() };
+      const found = await hashPackages(parts, { directory, disabled: new Set(), now: 0 });
+      assert.deepEqual(found.files, { lua: 267, qml: 153, js: 2 });
+      assert.equal(found.listBytes, 37_793);
+      assert.equal(found.md5, "1472a5d0de9b704a281027e348f8b6d7");
+      assert.deepEqual(found.troubles, []);
+    }),
+);
