@@ -30,7 +30,7 @@ async function bytesPerConnection(server: ServerProcess): Promise<number> {
 const ours: number[] = [];
 const bare: number[] = [];
 for (let round = 0; round < rounds; round++) {
-  ours.push(await bytesPerConnection(await startServe()));
+  ours.push(await bytesPerConnection(await startServe(["--tcp-port-mode", "host"])));
   bare.push(await bytesPerConnection(await startPeer("bare_echo.ts")));
 }
 const figures: Figure[] = [

@@ -38,6 +38,22 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024;
 }
 
+/** How long work that was left behind may take. */
+const quietMsMax = 30_000;
+
+/** Resolves when a process uses no more than a twentieth of a core over a second. */
+export async function untilQuiet(pid: number): Promise<void> {
+  const giveUpAt = performance.now() + quietMsMax;
+  let before = cpuSeconds(pid);
+  while (performance.now() < giveUpAt) {
+    await Bun.sleep(1_000);
+    const now = cpuSeconds(pid);
+    if (now - before < 0.05) return;
+    before = now;
+  }
+  throw new Error(`process ${pid} was still busy after ${quietMsMax} ms`);
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -20,18 +20,22 @@ export interface ServerProcess {
   stop(): Promise<number>;
 }
 
-/** Starts `freekill-gw serve` in an empty directory. */
-export async function startServe(flags: readonly string[] = []): Promise<ServerProcess> {
+/** Starts `freekill-gw serve`: in an empty directory, or in one that is there and is kept. */
+export async function startServe(
+  flags: readonly string[] = [],
+  options: { directory?: string; env?: Record<string, string> } = {},
+): Promise<ServerProcess> {
   const port = await freePort();
-  const directory = mkdtempSync(join(tmpdir(), "freekill-gw-bench-"));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "freekill-gw-bench-"));
   const command = [binary, "serve", "--tcp-port", `${port}`, "--http-port", "0", ...flags];
-  const started = await start(command, directory, "runtime_host_server_ready ");
+  const { env } = options;
+  const started = await start(command, { directory, env }, "runtime_host_server_ready ");
   return {
     ...started,
     port,
     stop: async () => {
       const ms = await started.stop();
-      rmSync(directory, { recursive: true });
+      if (options.directory === undefined) rmSync(directory, { recursive: true });
       return ms;
     },
   };
@@ -43,7 +47,11 @@ export async function startPeer(
   args: readonly string[] = [],
 ): Promise<ServerProcess> {
   const path = join(import.meta.dir, "peers", file);
-  const { line, ...started } = await start([process.execPath, path, ...args], tmpdir(), "ready ");
+  const { line, ...started } = await start(
+    [process.execPath, path, ...args],
+    { directory: tmpdir() },
+    "ready ",
+  );
   return { ...started, port: Number(line.split(" ")[1]) };
 }
 
@@ -84,9 +92,19 @@ function spawnLoad(file: string, args: Record<string, string | number>) {
   });
 }
 
-async function start(command: string[], cwd: string, readyMark: string) {
+async function start(
+  command: string[],
+  world: { directory: string; env?: Record<string, string> | undefined },
+  readyMark: string,
+) {
   const begin = performance.now();
-  const child = Bun.spawn(command, { cwd, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const child = Bun.spawn(command, {
+    cwd: world.directory,
+    env: { ...process.env, ...world.env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
   const timer = setTimeout(() => child.kill("SIGKILL"), readyTimeoutMs);
   const line = await firstLine(child.stdout, readyMark, command.join(" "));
   clearTimeout(timer);

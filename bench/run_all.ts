@@ -5,7 +5,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-const all = ["start_stop", "tcp_ping_pong", "idle_connections", "udp"];
+const all = [
+  "start_stop",
+  "tcp_ping_pong",
+  "idle_connections",
+  "udp",
+  "wire_packets",
+  "game_logins",
+  "game_chat",
+  "game_strangers",
+];
 
 const args = process.argv.slice(2);
 const firstFlag = args.findIndex((arg) => arg.startsWith("--"));

@@ -5,7 +5,7 @@ import type {
   OnlinePlayer,
   OperatedGame,
 } from "../admin/operated_game.ts";
-import { plainAddress } from "../base/address.ts";
+import { isInBlock, parseAddressBlock } from "../base/address.ts";
 import { unreachable } from "../base/assert.ts";
 import type { AdminAnswer } from "./admin_answer.ts";
 
@@ -135,8 +135,8 @@ function stepsOf(command: AccountCommand, now: number): Step[] {
         name: "name" in target ? target.name : target.address,
         needsAccount: "name" in target,
         leaves: (player, facts) => {
-          const banned = "address" in target ? target.address : facts?.ip;
-          return banned !== undefined && plainAddress(player.address) === plainAddress(banned);
+          const banned = parseAddressBlock("address" in target ? target.address : facts?.ip ?? "");
+          return banned !== undefined && isInBlock(player.address, banned);
         },
       }));
     case "unbanip":

@@ -80,13 +80,24 @@ export class GamePart {
 
   /** Opens everything and starts the rules; what was opened is closed again when one part fails. */
   static async open(options: GamePartOptions): Promise<GameStart> {
-    const { workers, clock, files } = options.runtime;
+    const { workers, clock } = options.runtime;
     const logger = options.logger.child({ part: "game" });
     const parts: OpenParts = {
       store: new GameStoreClient({ workers, clock, logger }),
       crypto: new CryptoClient({ workers, clock, logger }),
       packages: new PackagesClient({ workers, clock, logger }),
     };
+    try {
+      return await GamePart.#openWith(options, parts);
+    } catch (error) {
+      await closeAll(parts);
+      throw error;
+    }
+  }
+
+  static async #openWith(options: GamePartOptions, parts: OpenParts): Promise<GameStart> {
+    const { clock, files } = options.runtime;
+    const logger = options.logger.child({ part: "game" });
     const refuse = async (reason: string): Promise<GameStart> => {
       await closeAll(parts);
       return { ok: false, reason };

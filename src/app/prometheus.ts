@@ -12,6 +12,9 @@ export interface ProcessFigures {
 /** The same figures as the JSON form, in Prometheus text form 0.0.4. */
 export class PrometheusText {
   readonly #registry = new Registry();
+  /** Of this scrape: they are read once for all metrics. */
+  #figures: GameFigures | undefined;
+  readonly #readGame: (() => GameFigures) | undefined;
 
   constructor(
     read: {
@@ -22,7 +25,9 @@ export class PrometheusText {
       game: (() => GameFigures) | undefined;
     },
   ) {
-    if (read.game !== undefined) registerGame(this.#registry, read.game);
+    this.#readGame = read.game;
+    const game = this.#figures = read.game?.();
+    if (game !== undefined) registerGame(this.#registry, () => this.#figures ?? game);
     const registers = [this.#registry];
     for (const name of hostMetricNames) {
       const help = name.replaceAll("_", " ");
@@ -85,6 +90,7 @@ export class PrometheusText {
   }
 
   text(): Promise<string> {
+    this.#figures = this.#readGame?.();
     return this.#registry.metrics();
   }
 }

@@ -24,7 +24,7 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
   // Before anybody can know that the server is there, so that no signal finds it unprepared.
   stopOnSignals(runtime, logger, requestStop);
-  let server: RunningServer | undefined;
+  let server: RunningServer | undefined = undefined;
   process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger, server));
   const started = await startServer({
     runtime,
@@ -94,9 +94,6 @@ function announce(
   }, "ready");
   if (settings.drift_mode !== "none") {
     logger.warn({ drift_mode: settings.drift_mode }, "answers wrong on purpose");
-  }
-  if (settings.tcp_port_mode === "game") {
-    logger.warn({}, "tcp_port_mode is game and no game is served: TCP connections are closed");
   }
   const clearToken = settings.control_token !== "" && !isLoopback(settings.host);
   if (clearToken) {

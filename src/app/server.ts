@@ -224,7 +224,8 @@ class Server implements RunningServer {
       const { iconUrl, description, capacity } = server.config;
       return { iconUrl, description, capacity, online: server.lobby.online.size };
     });
-    return { other: server, discovery };
+    const { outboundBytesMax: otherOutboundBytesMax } = server.config;
+    return { other: server, otherOutboundBytesMax, discovery };
   }
 
   async #startHttp(): Promise<void> {

@@ -112,14 +112,6 @@ export class TcpClient {
     });
   }
 
-  /** Exactly so many bytes. */
-  readBytes(count: number): Promise<Uint8Array> {
-    return this.#wait(
-      `${count} bytes`,
-      () => this.#unread.length < count ? undefined : this.#take(count),
-    );
-  }
-
   /** All bytes until the server closes its side; rejects when it does not. */
   readToEnd(what = "close by the server"): Promise<Uint8Array> {
     return this.#wait(what, () => {

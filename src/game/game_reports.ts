@@ -40,6 +40,13 @@ export class GameReports {
     this.#say("error", "trouble", "trouble with a login", { reason });
   }
 
+  /** An internal error, and what was being handled (out of a closed list). Counted always. */
+  fault(event: string, error: unknown): void {
+    this.#metrics.counters.faults++;
+    const detail = error instanceof Error ? error.stack ?? error.message : String(error);
+    this.#say("error", `fault ${event}`, "internal error in the game", { event, error: detail });
+  }
+
   #say(
     level: "debug" | "info" | "error",
     kind: string,

@@ -59,11 +59,8 @@ export class GameServer implements PeerOwner {
     this.#config = config;
     this.#packages = parts.packages;
     this.#sessionRules = sessionRulesOf(config, parts.zlib);
-    this.#reports = new GameReports({ clock, logger, metrics });
-    this.#greeting = encodeServerPacket({
-      command: "NetworkDelayTest",
-      publicKey: keys.publicPem,
-    });
+    const { publicPem: publicKey } = keys;
+    this.#greeting = encodeServerPacket({ command: "NetworkDelayTest", publicKey });
     this.deliveries = new Deliveries({
       clock,
       outboundBytesMax: config.outboundBytesMax,
@@ -75,21 +72,15 @@ export class GameServer implements PeerOwner {
       expired: (peer) => this.#cut(peer, connectionDisconnects.setupTimeout),
     });
     const { deliveries } = this;
-    this.#desk = new LoginDesk(parts, {
-      metrics,
-      reports: this.#reports,
-      packagesMd5: () => this.#packages.md5,
-    });
+    const reports = this.#reports = new GameReports({ clock, logger, metrics });
+    const packagesMd5 = () => this.#packages.md5;
+    this.#desk = new LoginDesk(parts, { metrics, reports, packagesMd5 });
     const close = (peer: GamePeer, why: GameDisconnect) => this.#end(peer, why);
-    this.#runner = new LobbyRunner(parts, { metrics, deliveries, close });
+    this.#runner = new LobbyRunner(parts, { metrics, reports, deliveries, close });
   }
 
   get config(): GameConfig {
     return this.#config;
-  }
-
-  get packages(): InstalledPackages {
-    return this.#packages;
   }
 
   get lobby(): Lobby {
@@ -179,14 +170,8 @@ export class GameServer implements PeerOwner {
   received(peer: GamePeer, bytes: Uint8Array): void {
     if (peer.stage === "closing") return;
     this.metrics.counters.bytes_in += bytes.length;
-    this.deliveries.begin();
-    try {
-      peer.session.push(bytes, this.#now());
-      this.#read(peer);
-      peer.session.keep();
-    } finally {
-      this.deliveries.turnEnded();
-    }
+    peer.session.push(bytes, this.#now());
+    this.#read(peer);
   }
 
   ended(peer: GamePeer): void {
@@ -202,11 +187,28 @@ export class GameServer implements PeerOwner {
     this.#reports.closed(peer, disconnectOf(reason));
   }
 
+  /** Takes what has come, as far as it may be taken now. */
   #read(peer: GamePeer): void {
     const { session } = peer;
-    for (;;) {
-      const input = session.next(this.#now());
-      if (input === undefined || !this.#take(peer, input)) return;
+    this.#carefully(peer, "read", () => {
+      for (let goesOn = true; goesOn;) {
+        const input = session.next(this.#now());
+        goesOn = input !== undefined && this.#take(peer, input);
+      }
+      session.keep();
+    });
+  }
+
+  /** What is sent meanwhile leaves together. A fault of ours costs this connection, not the server. */
+  #carefully(peer: GamePeer, event: string, work: () => void): void {
+    this.deliveries.begin();
+    try {
+      work();
+    } catch (error) {
+      this.#reports.fault(event, error);
+      this.#cut(peer, connectionDisconnects.internalError);
+    } finally {
+      this.deliveries.turnEnded();
     }
   }
 
@@ -259,7 +261,6 @@ export class GameServer implements PeerOwner {
       if (peer.stage === "closing") return;
       peer.socket.resume();
       this.#read(peer);
-      peer.session.keep();
     });
   }
 
@@ -282,13 +283,10 @@ export class GameServer implements PeerOwner {
     if (before === undefined && this.lobby.online.size >= this.#config.capacity) {
       return this.#refuse(peer, refusal("server_full"));
     }
-    this.deliveries.begin();
-    try {
+    this.#carefully(peer, "let_in", () => {
       this.#letIn(peer, entry.login);
       entry.settle();
-    } finally {
-      this.deliveries.turnEnded();
-    }
+    });
   }
 
   #letIn(peer: GamePeer, login: LobbyEvent & { kind: "login" }): void {
@@ -296,25 +294,25 @@ export class GameServer implements PeerOwner {
     peer.stage = "playing";
     peer.session.loggedIn(this.#now());
     this.#runner.add(peer);
-    this.metrics.counters.logins++;
-    if (this.lobby.hasSeatInGame(login.account.id)) this.metrics.counters.reconnects++;
+    const isReturn = this.lobby.hasSeatInGame(login.account.id);
     this.handle(login);
+    // After a fault the lobby may not know of it: nobody would ever look after it.
+    if (this.lobby.online.byConnection(peer.id) === undefined) {
+      return this.#cut(peer, connectionDisconnects.internalError);
+    }
+    this.metrics.counters.logins++;
+    if (isReturn) this.metrics.counters.reconnects++;
     this.#reports.loggedIn(peer, login.account);
-    // The lobby may have closed it again already.
-    if (peer.closedFor !== undefined) return;
     peer.socket.resume();
     this.#read(peer);
-    peer.session.keep();
   }
 
   /** Says why (`ErrorDlg`, and the packages to get), then closes. */
   #refuse(peer: GamePeer, why: Refusal): void {
     this.metrics.refusals.add(why.reason);
-    const messages: ServerMessage[] = [{ command: why.command, text: why.text }];
-    if (why.sendPackages) {
-      messages.push({ command: "UpdatePackage", packages: this.#packages.updateList });
-    }
-    for (const message of messages) this.deliveries.add(peer, encodeServerPacket(message));
+    const say = (message: ServerMessage) => this.deliveries.add(peer, encodeServerPacket(message));
+    say({ command: why.command, text: why.text });
+    if (why.sendPackages) say({ command: "UpdatePackage", packages: this.#packages.updateList });
     this.#end(peer, { code: `refused_${why.reason}`, text: why.text, retry: false });
   }
 

@@ -9,6 +9,7 @@ import type { Deliveries } from "./deliveries.ts";
 import type { GameDisconnect } from "./disconnect.ts";
 import type { GameMetrics } from "./game_metrics.ts";
 import type { GamePeer } from "./game_peer.ts";
+import type { GameReports } from "./game_reports.ts";
 import { gameSettings } from "./game_settings.ts";
 import { Lobby } from "./lobby.ts";
 import type { LobbyEvent } from "./lobby_events.ts";
@@ -18,6 +19,8 @@ import type { Effect, StoreOperation } from "./outbox.ts";
 import { type RulesHooks, RulesPool, type RulesState } from "./rules_pool.ts";
 
 const minuteMs = 60_000;
+/** After a fault the lobby is woken, as it may not have come to ask for it; the fault may come again. */
+const wakeAfterFaultMs = 1_000;
 
 /** What lobby and rooms are run with. */
 export interface LobbyRunnerParts {
@@ -40,6 +43,7 @@ export class LobbyRunner {
   readonly rules: RulesPool;
   readonly #parts: LobbyRunnerParts;
   readonly #metrics: GameMetrics;
+  readonly #reports: GameReports;
   readonly #deliveries: Deliveries;
   readonly #close: (peer: GamePeer, why: GameDisconnect) => void;
   readonly #players = new Map<number, GamePeer>();
@@ -55,12 +59,14 @@ export class LobbyRunner {
     parts: LobbyRunnerParts,
     own: {
       readonly metrics: GameMetrics;
+      readonly reports: GameReports;
       readonly deliveries: Deliveries;
       close(peer: GamePeer, why: GameDisconnect): void;
     },
   ) {
     this.#parts = parts;
     this.#metrics = own.metrics;
+    this.#reports = own.reports;
     this.#deliveries = own.deliveries;
     this.#close = own.close;
     this.lobby = new Lobby(gameSettings(parts.config));
@@ -109,15 +115,21 @@ export class LobbyRunner {
     }
   }
 
-  /** A fault of ours costs the event in which it showed, not the server. */
+  /** A fault of ours costs the event, or the one effect, in which it showed, not the server. */
   #handleOne(event: LobbyEvent): void {
+    let effects: readonly Effect[];
     try {
-      const effects = this.lobby.handle(event, this.#now());
-      for (const effect of effects) this.#perform(effect);
+      effects = this.lobby.handle(event, this.#now());
     } catch (error) {
-      this.#metrics.counters.faults++;
-      const detail = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.#parts.logger.error({ event: event.kind, error: detail }, "internal error in the game");
+      this.#reports.fault(event.kind, error);
+      return this.#wakeLater(this.#now() + wakeAfterFaultMs);
+    }
+    for (const effect of effects) {
+      try {
+        this.#perform(effect);
+      } catch (error) {
+        this.#reports.fault(event.kind, error);
+      }
     }
   }
 

@@ -1,6 +1,5 @@
 import type { GameConfig } from "../config/game_config.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Logger } from "../ports/log.ts";
 import type { SetupRequest } from "../wire/setup.ts";
 import type { BanView } from "./accounts/ban_view.ts";
 import type { LoginRules } from "./accounts/login_decision.ts";
@@ -23,7 +22,6 @@ import type { Account, ConnectionId } from "./player.ts";
 
 export interface LoginDeskParts {
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly bans: BanView;
   readonly users: UsersPort;
   readonly crypto: CryptoJobs;
@@ -88,8 +86,7 @@ export class LoginDesk {
     try {
       verdict = await runLogin(parts, { setup, ip });
     } catch (error) {
-      this.#parts.logger.error({ error: String(error) }, "internal error in a login");
-      this.#metrics.counters.faults++;
+      this.#reports.fault("admit", error);
       return { kind: "failed" };
     }
     if (verdict.kind === "refused") return verdict;

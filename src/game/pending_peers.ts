@@ -9,15 +9,25 @@ export class PendingPeers {
   readonly #peers = new Map<GamePeer, { readonly group: string; readonly since: number }>();
   readonly #perGroup = new Map<string, number>();
   #cancelTimer: (() => void) | undefined;
-  /** For those that come, and for those that wait already. */
-  timeoutMs: number;
+  #timeoutMs: number;
 
   constructor(
     parts: { clock: Clock; timeoutMs: number; expired: (peer: GamePeer) => void },
   ) {
     this.#clock = parts.clock;
-    this.timeoutMs = parts.timeoutMs;
+    this.#timeoutMs = parts.timeoutMs;
     this.#expired = parts.expired;
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  /** For those that come, and for those that wait already. */
+  set timeoutMs(ms: number) {
+    this.#timeoutMs = ms;
+    this.stop();
+    this.#arm();
   }
 
   get size(): number {
@@ -48,6 +58,7 @@ export class PendingPeers {
     else this.#perGroup.set(entry.group, left);
   }
 
+  /** Nobody expires any more. */
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;

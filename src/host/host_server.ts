@@ -1,5 +1,6 @@
 import { showAddress } from "../base/address.ts";
 import { unreachable } from "../base/assert.ts";
+import { ReportLimit } from "../base/report_limit.ts";
 import type { TcpCloseReason, TcpListener } from "../ports/tcp.ts";
 import { ConnectionCounts } from "./connection_counts.ts";
 import type { HostDisconnect } from "./disconnect.ts";
@@ -8,7 +9,6 @@ import type { HostServerOptions } from "./host_server_options.ts";
 import { HostSession } from "./host_session.ts";
 import { HostUdp } from "./host_udp.ts";
 import type { Guest } from "./other_protocol.ts";
-import { ReportLimit } from "./report_limit.ts";
 import type { SessionEffect, SessionEvent, SessionShared } from "./session_events.ts";
 import { TaskRunner } from "./task_runner.ts";
 import { Ticker } from "./ticker.ts";
@@ -38,7 +38,7 @@ export class HostServer {
   readonly #guests: Guests | undefined;
   readonly #tasks: TaskRunner;
   readonly #wakes: WakeTimer<HostConnection>;
-  readonly #reports = new ReportLimit();
+  readonly #reports = new ReportLimit<HostDisconnect>();
   readonly #ticker: Ticker;
   #startedAt = 0;
   #sweptAt = 0;
@@ -150,7 +150,10 @@ export class HostServer {
     return this.#options.tcp.listen<HostSession | Guest>({
       host: this.#options.host,
       port: this.#options.tcpPort,
-      limits: { outboundBytesMax, lingerMs },
+      limits: {
+        outboundBytesMax: Math.max(outboundBytesMax, this.#options.otherOutboundBytesMax ?? 0),
+        lingerMs,
+      },
       handlers: {
         open: (connection) => this.#open(connection),
         data: (connection, bytes) => this.#handle(connection, { kind: "data", bytes }),

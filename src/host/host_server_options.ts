@@ -27,6 +27,8 @@ export interface HostServerOptions {
   readonly mode: SessionShared["mode"];
   /** The game; without it, its clients are closed. */
   readonly other?: OtherProtocol | undefined;
+  /** Bytes that may wait for one of its peers; it closes those that are too slow itself. */
+  readonly otherOutboundBytesMax?: number | undefined;
   /** Silence after which a peer elsewhere is taken for a game client. */
   readonly sniffMs: number;
   /** The same for a peer on this machine: probes in scripts are slow to speak. */

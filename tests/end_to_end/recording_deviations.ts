@@ -85,6 +85,8 @@ export const deviations: readonly Deviation[] = [
     "B > StartGame",
   ]),
 
+  { ...one("guest_rights", 735, "a running game knows no readiness", []), to: 740 },
+
   one("partial_frames", 10, noLoss, [10, "A < UpdateRoomList []"]),
   one("partial_frames", 15, noLoss, [
     15,
@@ -110,7 +112,14 @@ export const deviations: readonly Deviation[] = [
   one("wrong_types", 45, livesOn, [45, "T2 < UpdateRoomList []"]),
   one("wrong_types", 62, livesOn, [62, "T3 < UpdateRoomList []"]),
   one("wrong_types", 79, livesOn, [79, "T4 < UpdateRoomList []"]),
-  one("wrong_types", 96, "broken zlib data costs its packet", []),
+  {
+    ...one("wrong_types", 96, "broken zlib data costs its packet", [
+      97,
+      "T5 < UpdateRoomList []",
+      99,
+    ]),
+    to: 100,
+  },
   numbers("T1", 23),
   numbers("T2", 40),
   numbers("T3", 57),
@@ -121,6 +130,11 @@ export const deviations: readonly Deviation[] = [
   numbers("T8", 143),
   numbers("T9", 159),
   numbers("T10", 175),
+  one("wrong_types", 161, outsideLimits, [161, 'T9 < ErrorMsg raw "unk error"']),
+
+  one("heartbeat", 41, "the recording ends before the numbers come", [
+    "A < UpdatePlayerNum [1, 1]",
+  ]),
 
   closes("malformed", "M0", [5, 11]),
   closes("malformed", "M3", [33, 34]),

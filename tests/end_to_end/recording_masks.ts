@@ -5,8 +5,9 @@ export interface Heard {
   readonly type: number;
   readonly command: string;
   readonly diag: string;
-  /** Of the recording. */
+  /** Of the recording; see `ExpectedStep`. */
   readonly line?: number;
+  readonly turn?: number;
 }
 
 /** What is compared, and where the recording has it. */
@@ -87,8 +88,11 @@ export function comparable(heard: readonly Heard[], options: MaskOptions): Compa
   const kept: Compared[] = [];
   const values = new Map<string, string>();
   let before = "";
+  let turn: number | undefined;
   for (const each of heard) {
     const { command } = each;
+    if (each.turn !== turn) values.clear();
+    turn = each.turn;
     const previous = before;
     if (command === "UpdatePlayerNum" && previous !== "EnterLobby") continue;
     if (command === "Heartbeat" && !options.heartbeats) continue;

@@ -241,13 +241,13 @@ export class RecordingPlayer {
     const value = packet.data.length === 0 ? undefined : packet.value;
     if (!Array.isArray(value) || value.length !== 5) return packet.bytes;
     const [name, cipher, md5, ...rest] = value;
-    if (!(cipher instanceof Uint8Array) || cipher.length !== cipherBytes) return packet.bytes;
     const plain = this.#options.plainTexts?.get(line);
     const prefix = plain === undefined ? undefined : new Uint8Array(0);
     const password = plain ?? `password of ${asText(name)}`;
+    const isCipher = cipher instanceof Uint8Array && cipher.length === cipherBytes;
     const items = [
       name,
-      clientCipher(client.publicKeyPem, password, prefix),
+      isCipher ? clientCipher(client.publicKeyPem, password, prefix) : cipher,
       asText(md5) === recordedMd5 ? likewise(md5, this.#options.md5) : md5,
       ...rest,
     ];

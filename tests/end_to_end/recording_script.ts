@@ -30,6 +30,8 @@ export interface ExpectedStep {
   readonly type: number;
   readonly command: string;
   readonly diag: string;
+  /** How often somebody had spoken before: what is said twice between two such times is doubled. */
+  readonly turn: number;
 }
 
 /**
@@ -64,7 +66,11 @@ export function readScript(trace: string, deviations: readonly Deviation[]): Ste
     number = deviation.to;
   }
   if (open.length > 0) throw new Error(`${trace} has no line ${open[0]?.from}, or it is replaced`);
-  return withoutTail(steps);
+  let turn = 0;
+  return withoutTail(steps).map((step) => {
+    if (step.kind === "sent") turn++;
+    return step.kind === "expected" ? { ...step, turn } : step;
+  });
 }
 
 /** At the end all clients go at once; what they would be told then is not looked at. */
@@ -98,7 +104,7 @@ function stepOf(lines: readonly Line[], number: number): Step[] {
     : packet.isBareText
     ? diagnoseText(packet.data)
     : diagnose(packet.data, { marks: true });
-  return [{ ...place, kind: "expected", conn, type, command, diag }];
+  return [{ ...place, kind: "expected", conn, type, command, diag, turn: 0 }];
 }
 
 /** What was sent; the rest of a frame that the recording cuts is made up. */
@@ -125,7 +131,7 @@ function shorthand(text: string, place: { line: number; atMs: number }): Step {
     /^(\w+) ([<>]) (\w+)(?: (.*))?$/s.exec(text) ?? [];
   if (way === "<") {
     const type = packetType.serverNotification;
-    return { ...place, kind: "expected", conn, type, command, diag: rest };
+    return { ...place, kind: "expected", conn, type, command, diag: rest, turn: 0 };
   }
   if (way !== ">") throw new Error(`the table of deviations has "${text}", which is no step`);
   const data = rest === "" ? new Uint8Array(0) : encode(JSON.parse(rest));

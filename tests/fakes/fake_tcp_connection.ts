@@ -7,8 +7,13 @@ export interface Wire {
   readonly clock: Clock;
   /** Bytes that a side may have on the way before its peer reads them. */
   readonly windowBytes: number;
-  /** The most that arrives in one `data` event. */
-  readonly segmentBytes: number;
+  /** The most that arrives in the next `data` event. */
+  segmentBytes(): number;
+  /**
+   * Asked once for each side of a connection: how long what is sent to it is on the way each time, in
+   * milliseconds. Bytes keep their order; connections overtake each other. Without it no time passes.
+   */
+  readonly travel?: (() => () => number) | undefined;
   /** Runs `event` after all events scheduled before it, never within the caller's turn. */
   schedule(event: () => void): void;
   handlerFailed(error: unknown): void;
@@ -44,9 +49,12 @@ export class FakeConnection<T> implements TcpConnection<T> {
   #cancelLinger: (() => void) | null = null;
   #paused = false;
   #endCalled = false;
+  #isCut = false;
+  readonly #travelMs: (() => number) | undefined;
 
   constructor(wire: Wire, end: FakeEnd<T>) {
     this.#wire = wire;
+    this.#travelMs = wire.travel?.();
     this.#limits = end.limits;
     this.#handlers = end.handlers;
     this.remoteHost = end.remoteHost;
@@ -55,6 +63,22 @@ export class FakeConnection<T> implements TcpConnection<T> {
 
   get bufferedBytes(): number {
     return this.#waiting?.length ?? 0;
+  }
+
+  /** Bytes that the peer's network has taken and this side has not read. */
+  get unreadBytes(): number {
+    return this.#arrivedBytes;
+  }
+
+  /** The cable is cut: nothing arrives at either side any more, and neither is told. */
+  cut(): void {
+    this.#isCut = true;
+    this.peer.#isCut = true;
+  }
+
+  /** Something on the way resets the connection: both sides see an error. */
+  fail(): void {
+    for (const side of [this, this.peer]) this.#wire.schedule(() => side.#receiveReset());
   }
 
   write(bytes: Uint8Array): boolean {
@@ -133,24 +157,26 @@ export class FakeConnection<T> implements TcpConnection<T> {
   }
 
   #receiveReset(): void {
-    if (!this.closed) this.#close("error");
+    if (!this.closed && !this.#isCut) this.#close("error");
   }
 
   #scheduleRead(): void {
     if (this.#readScheduled) return;
     this.#readScheduled = true;
-    this.#wire.schedule(() => {
+    const read = () => {
       this.#readScheduled = false;
       this.#read();
-    });
+    };
+    if (this.#travelMs === undefined) this.#wire.schedule(read);
+    else this.#wire.clock.after(this.#travelMs(), () => this.#wire.schedule(read));
   }
 
   /** One segment or the FIN per turn, so that events of several connections interleave. */
   #read(): void {
-    if (this.closed || (this.#paused && !this.#endCalled)) return;
+    if (this.closed || this.#isCut || (this.#paused && !this.#endCalled)) return;
     const first = this.#arrived.shift();
     if (first !== undefined) {
-      const segment = first.subarray(0, this.#wire.segmentBytes);
+      const segment = first.subarray(0, this.#wire.segmentBytes());
       if (segment.length < first.length) this.#arrived.unshift(first.subarray(segment.length));
       this.#arrivedBytes -= segment.length;
       this.#scheduleRead();

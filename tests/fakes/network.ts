@@ -31,12 +31,15 @@ export class FakeNetwork {
     clock: Clock;
     handlerFailed?: (error: unknown) => void;
     windowBytes?: number;
-    segmentBytes?: number;
+    segmentBytes?: number | (() => number);
+    travel?: Wire["travel"];
   }) {
+    const { segmentBytes = 16_384 } = options;
     this.#wire = {
       clock: options.clock,
       windowBytes: options.windowBytes ?? 65_536,
-      segmentBytes: options.segmentBytes ?? 16_384,
+      segmentBytes: typeof segmentBytes === "number" ? () => segmentBytes : segmentBytes,
+      travel: options.travel,
       schedule: (event) => this.#schedule(event),
       handlerFailed: options.handlerFailed ?? ((error) => {
         throw error;

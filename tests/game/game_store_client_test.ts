@@ -56,11 +56,16 @@ describe("GameStoreClient and its batches", () => {
     await turns();
     held.reply({ kind: "users_done", lane: "writes", results: [done, done] });
     await Promise.all(accepted);
-    void store.saves(save(1_500));
+    const large = store.saves(save(1_500));
     const tooLarge = await store.saves(save(1_500));
     assert.match(tooLarge.ok ? "" : tooLarge.reason, /2000 bytes of operations wait already/);
     assert.equal(store.pending, 1);
     assert.equal(store.counters.failures, 2);
+    await turns();
+    held.reply({ kind: "saves_done", lane: "writes", results: [done] });
+    await large;
+    void store.saves(save(1_500));
+    assert.equal(store.pending, 1, "there is room again");
   });
 
   it("GameStoreClient refuses a save that is too large, and stores nothing for robots", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect as connectSocket } from "node:net";
 import { describe, it } from "node:test";
 import { HostServer } from "../../src/host/host_server.ts";
 import { noStoreCounters } from "../../src/host/store.ts";
@@ -61,7 +62,8 @@ async function serve(other: RecordingProtocol) {
     stop: () => {},
   });
   const { tcpPort } = await server.start();
-  return { runtime, server, metrics: host.metrics, connect: () => connect(runtime, tcpPort) };
+  const { metrics } = host;
+  return { runtime, server, tcpPort, metrics, connect: () => connect(runtime, tcpPort) };
 }
 
 async function connect(runtime: Runtime, port: number) {
@@ -140,6 +142,25 @@ describe("HostServer with another protocol over real TCP", () => {
       () => other.adopted.filter(({ events }) => events.at(-1)?.startsWith("closed")).length === 2,
       () => JSON.stringify(other.adopted.map(({ events }) => events)),
     );
+  });
+
+  it("HostServer hands over no connection that was reset while it was waited for", async () => {
+    const other = greeter();
+    const { server, runtime, tcpPort, metrics, connect } = await serve(other);
+    const gone = connectSocket({ host: "127.0.0.1", port: tcpPort });
+    gone.on("error", () => {
+      // The reset is its own doing.
+    });
+    const accepted = (count: number) => () => metrics.tcp_accept_count === count;
+    await until(runtime, accepted(1), () => "not accepted");
+    gone.resetAndDestroy();
+    await until(runtime, () => metrics.active_connections === 0, () => "not closed");
+    const silent = await connect();
+    await silent.reads(greeting);
+    assert.equal(other.adopted.length, 1, "who came first would have been first");
+    silent.end();
+    await silent.closes();
+    await server.close();
   });
 
   it("HostServer loses only the guest that fails", async () => {

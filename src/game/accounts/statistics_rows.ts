@@ -69,8 +69,7 @@ export class StatisticsRows {
     };
   }
 
-  /** The same for all modes of a player. Each table has its key to find them by; the view would
-   * have SQLite group the rows of everybody. */
+  /** The same for all modes of a player, found by the key of each table. */
   allModes(uid: number): ModeFacts[] {
     const played = this.#database.prepare(
       `SELECT mode, sum(coalesce(win, 0) + coalesce(lose, 0) + coalesce(draw, 0)) AS total,

@@ -54,6 +54,8 @@ export class RpcProcess implements RulesRun {
   readonly #stream = new RpcStream();
   readonly #complaints: RpcComplaints;
   #child: ChildProcess | undefined;
+  /** A quick one speaks before it is known here, when it could not be answered. */
+  readonly #early: Uint8Array[] = [];
   #ready = false;
   #end: string | undefined;
   #turn: Turn | undefined;
@@ -112,6 +114,7 @@ export class RpcProcess implements RulesRun {
       });
       if (this.#end !== undefined) child.kill("SIGKILL");
       this.#child = child;
+      for (const bytes of this.#early.splice(0)) this.#receive(bytes);
       void child.exited.then((exit) =>
         this.kill(explainExit(command, exit, this.#complaints.firstLine))
       );
@@ -171,6 +174,10 @@ export class RpcProcess implements RulesRun {
 
   #receive(bytes: Uint8Array): void {
     if (this.#end !== undefined) return;
+    if (this.#child === undefined) {
+      this.#early.push(new Uint8Array(bytes));
+      return;
+    }
     const fault = this.#stream.push(bytes, (message) => this.#handle(message));
     if (fault !== undefined) this.kill(fault);
   }

@@ -177,6 +177,7 @@ globals.io = {
   output = function() return stdout end,
   read = function(...) return stdin:read(...) end,
   write = function(...) return stdout:write(...) end,
+  flush = nothing,
   close = nothing,
   lines = function(path, ...)
     local file, fault = open(path)

@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
 import type { LuaCall } from "../../../src/game/lua/lua_host.ts";
 import { RulesChild } from "../../../src/game/lua/rpc_child.ts";
 import type { RulesNotice } from "../../../src/game/lua/rpc_rules.ts";
-import type { RulesLoss, RulesTurn } from "../../../src/game/lua/rules_queue.ts";
+import type { RulesLoss, RulesQueue, RulesTurn } from "../../../src/game/lua/rules_queue.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
+import type { Logger } from "../../../src/ports/log.ts";
+import type { Runtime } from "../../../src/ports/runtime.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
@@ -23,9 +25,25 @@ export function scriptedRules(...starts: readonly string[]): string {
   return [process.execPath, ...run, script, ...starts].join(" ");
 }
 
-/** A RulesChild with scripted rules in a real process, and all that it tells. */
+/** What a host of rules is made from, whichever kind it is. */
+export interface RulesParts {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  /** Of the core: one without any, unless the host brings its own. */
+  readonly directory: string;
+  readonly common: {
+    readonly disabledPacks: readonly string[];
+    readonly turnMs: number;
+    readonly host: RulesTable;
+    readonly log: Logger;
+    turnDone(turn: RulesTurn): void;
+    stateLost(loss: RulesLoss): void;
+  };
+}
+
+/** A host with scripted rules in a real process or worker, and all that it tells. */
 export interface RulesUnderTest {
-  readonly rules: RulesChild;
+  readonly rules: RulesQueue;
   readonly table: RulesTable;
   readonly log: ReturnType<typeof fakeLog>;
   readonly turns: readonly RulesTurn[];
@@ -42,13 +60,26 @@ export interface RulesUnderTest {
   close(): Promise<void>;
 }
 
+/** A RulesChild that runs `command`. */
+export function childOf(command: string): (parts: RulesParts) => RulesQueue {
+  return ({ runtime, clock, directory, common }) =>
+    new RulesChild({ process: runtime.process, clock }, {
+      ...common,
+      command,
+      directory,
+      memoryMb: 4_000,
+    });
+}
+
 export async function rulesUnderTest(given: {
   readonly command?: string;
   readonly clock?: Clock;
   readonly roomIds?: readonly number[];
   readonly turnMs?: number;
   readonly directory?: string;
-  turnDone?(turn: RulesTurn, rules: RulesChild): void;
+  turnDone?(turn: RulesTurn, rules: RulesQueue): void;
+  /** A RulesChild, unless it says otherwise. */
+  open?(parts: RulesParts): RulesQueue;
 } = {}): Promise<RulesUnderTest> {
   const runtime = await runtimeUnderTest();
   const directory = await mkdtemp(join(tmpdir(), "rules-"));
@@ -60,13 +91,12 @@ export async function rulesUnderTest(given: {
   const told = () => {
     for (const watcher of [...watchers]) watcher();
   };
-  const rules: RulesChild = new RulesChild(
-    { process: runtime.process, clock: given.clock ?? runtime.clock },
-    {
-      command: given.command ?? scriptedRules(),
-      directory: given.directory ?? directory,
+  const parts: RulesParts = {
+    runtime,
+    clock: given.clock ?? runtime.clock,
+    directory: given.directory ?? directory,
+    common: {
       disabledPacks: ["off", "not this"],
-      memoryMb: 4_000,
       turnMs: given.turnMs ?? patienceMs,
       host: table,
       log: log.logger,
@@ -80,7 +110,8 @@ export async function rulesUnderTest(given: {
         told();
       },
     },
-  );
+  };
+  const rules = (given.open ?? childOf(given.command ?? scriptedRules()))(parts);
 
   function until(what: string, holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {

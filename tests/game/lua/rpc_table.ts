@@ -9,6 +9,8 @@ export interface RulesTable extends LuaAnswers {
   readonly replies: Map<number, Uint8Array>;
   readonly tasks: Map<number, LuaTask>;
   npc: LuaPlayer | undefined;
+  /** Lets him look on at a room. */
+  seatObserver(roomId: number, player: LuaPlayer): void;
 }
 
 /** A player of the table: connection 1000 is account 9, 1001 is 10, and so on. */
@@ -46,6 +48,13 @@ export function rulesTable(roomIds: readonly number[] = [1]): RulesTable {
       player: tablePlayer(1000),
     }]]),
     npc: { ...tablePlayer(1002), id: -2, state: 5 },
+    seatObserver(roomId, player) {
+      const room = table.rooms.get(roomId);
+      if (room === undefined) return;
+      table.rooms.set(roomId, { ...room, observers: [...room.observers, player] });
+      table.thinkers.set(player.connId, false);
+      table.replies.set(player.connId, encodeUtf8("__cancel"));
+    },
     room: (roomId) => table.rooms.get(roomId),
     session: (roomId) => table.sessions.get(roomId),
     reply: (connId) => table.replies.get(connId),

@@ -216,12 +216,12 @@ describe("PackagesClient with the real worker", () => {
 /** A worker that answers when the test says so. */
 function heldWorkers() {
   const posted: PackagesRequest[] = [];
-  let handlers: { message(reply: PackagesReply): void; error(error: Error): void } | undefined;
+  const handlers: { message(reply: PackagesReply): void; error(error: Error): void }[] = [];
   const count = { started: 0, terminated: 0 };
   const workers: WorkersPort = {
     start(options) {
       count.started++;
-      handlers = options.handlers as unknown as typeof handlers;
+      handlers.push(options.handlers as unknown as typeof handlers[number]);
       return {
         post: (request) => posted.push(request as PackagesRequest),
         terminate: () => count.terminated++,
@@ -232,8 +232,9 @@ function heldWorkers() {
     workers,
     posted,
     count,
-    answer: () => handlers?.message({ kind: "listed", packages: [] }),
-    crash: () => handlers?.error(new Error("Worker packages failed: gone")),
+    /** What a worker answers, by default the last that was started. */
+    answer: (worker = -1) => handlers.at(worker)?.message({ kind: "listed", packages: [] }),
+    crash: () => handlers.at(-1)?.error(new Error("Worker packages failed: gone")),
   };
 }
 
@@ -284,17 +285,19 @@ describe("PackagesClient jobs", () => {
   });
 
   it("PackagesClient gives up a job that takes over 180 s", async () => {
-    const { client, clock, count, answer } = held();
+    const { client, clock, count, posted, answer } = held();
     const job = client.scan();
     clock.advance(179_999);
     assert.equal(count.terminated, 0);
     clock.advance(1);
     assert.deepEqual(await job, { ok: false, reason: "the packages took over 180 s" });
     assert.equal(count.terminated, 1);
+    const next = [client.list(), client.list()];
+    answer(0);
+    assert.equal(posted.length, 2, "what the old worker says late is no answer");
     answer();
-    const next = client.list();
     answer();
-    assert.deepEqual(await next, listed);
+    assert.deepEqual(await Promise.all(next), [listed, listed]);
     client.close();
   });
 

@@ -1,0 +1,36 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { EmbeddedRules } from "../../../src/game/lua/embedded_rules.ts";
+import { readPackageTree } from "../../../src/game/lua/package_tree.ts";
+import { RulesChild } from "../../../src/game/lua/rpc_child.ts";
+import { childOf, scriptedRules } from "./rpc_harness.ts";
+import { rulesConformance } from "./rules_conformance.ts";
+
+const nativeLua = "lua5.4";
+const found = spawnSync(nativeLua, ["-v"]).status === 0;
+const dataDirectory = fileURLToPath(new URL("scripted_core", import.meta.url));
+const directory = "packages/freekill-core";
+
+rulesConformance("a child process", childOf(scriptedRules()));
+rulesConformance(
+  "a native Lua",
+  ({ runtime, clock, common }) =>
+    new RulesChild({ process: runtime.process, clock }, {
+      ...common,
+      command: nativeLua,
+      directory: `${dataDirectory}/${directory}`,
+      memoryMb: 512,
+    }),
+  found ? false : `there is no ${nativeLua} on this machine`,
+);
+rulesConformance(
+  "the embedded Lua",
+  ({ runtime, clock, common }) =>
+    new EmbeddedRules({ workers: runtime.workers, clock }, {
+      ...common,
+      tree: () => readPackageTree(runtime.files, dataDirectory),
+      directory,
+      memoryMb: 512,
+      recycleMb: 256,
+    }),
+);
