@@ -160,14 +160,14 @@ export class FakeConnection<T> implements TcpConnection<T> {
     if (!this.closed && !this.#isCut) this.#close("error");
   }
 
-  #scheduleRead(): void {
+  #scheduleRead(mayTravel: "travels" | "is_here" = "travels"): void {
     if (this.#readScheduled) return;
     this.#readScheduled = true;
     const read = () => {
       this.#readScheduled = false;
       this.#read();
     };
-    if (this.#travelMs === undefined) this.#wire.schedule(read);
+    if (this.#travelMs === undefined || mayTravel === "is_here") this.#wire.schedule(read);
     else this.#wire.clock.after(this.#travelMs(), () => this.#wire.schedule(read));
   }
 
@@ -179,7 +179,7 @@ export class FakeConnection<T> implements TcpConnection<T> {
       const segment = first.subarray(0, this.#wire.segmentBytes());
       if (segment.length < first.length) this.#arrived.unshift(first.subarray(segment.length));
       this.#arrivedBytes -= segment.length;
-      this.#scheduleRead();
+      this.#scheduleRead("is_here");
       this.#wire.schedule(() => this.peer.#windowOpened());
       if (!this.#paused) this.#call(() => this.#handlers.data(this, segment));
     } else if (this.#finArrived && !this.#finSeen) {

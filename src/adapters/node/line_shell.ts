@@ -102,6 +102,8 @@ class NodeLineShell implements LineShell {
       this.#closeLine();
       process.kill(process.pid, "SIGTSTP");
     });
+    // It passes on what the terminal reports; without a listener that would end the program.
+    readline.on("error", this.#lose);
     // Ctrl-D closes it: that is no reason for the server to go without its shell.
     readline.on("close", () => {
       if (this.#isClosed || this.#readline !== readline) return;

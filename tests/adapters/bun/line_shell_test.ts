@@ -82,8 +82,22 @@ for (const [name, command, skip] of runtimes) {
       await withTerminal(command, (terminal) => terminal.shows("no shell\n"), { TERM: "dumb" });
     });
 
+    it("is there again after Ctrl-Z and fg", () =>
+      withTerminal(
+        ["bash", "-c", 'set -m; "$@"; echo stopped; read; fg', "sh", ...command],
+        async (terminal) => {
+          await terminal.shows(/gw> $/);
+          terminal.type("half\x1a");
+          await terminal.shows(/stopped\n$/);
+          terminal.type("\r");
+          await terminal.shows(/gw> $/);
+          terminal.type("whole\r");
+          await terminal.shows("line <whole>\ngw> ");
+        },
+      ));
+
     it("notices that the terminal is gone", () =>
-      withTerminal(["sh", "-c", 'exec "$@" 2>/tmp/admin/err', "sh", ...command], async (terminal) => {
+      withTerminal(command, async (terminal) => {
         await terminal.shows(/gw> $/);
         terminal.hangUp();
         assert.equal(await terminal.exited, 7);

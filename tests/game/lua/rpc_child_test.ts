@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { realpath } from "node:fs/promises";
 import process from "node:process";
 import { afterEach, describe, it } from "node:test";
-import type { RulesNotice } from "../../../src/game/lua/rpc_rules.ts";
-import { CborMap, decodeCbor } from "../../../src/wire/cbor.ts";
-import { encodeCbor } from "../../../src/wire/cbor_encode.ts";
-import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
 import { type RulesUnderTest, rulesUnderTest, scriptedRules } from "./rpc_harness.ts";
-import { tablePlayer } from "./rpc_table.ts";
 
 const newRoom = (roomId = 1) => ({ kind: "new_room", roomId }) as const;
 const resume = (reason: string, roomId = 1) => ({ kind: "resume", roomId, reason }) as const;

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, it } from "node:test";
+import { EmbeddedRules, type EmbeddedRulesOptions } from "../../../src/game/lua/embedded_rules.ts";
+import { type PackageTree, readPackageTree } from "../../../src/game/lua/package_tree.ts";
+import type { RulesNotice } from "../../../src/game/lua/rpc_rules.ts";
+import { decodeCbor } from "../../../src/wire/cbor.ts";
+import { encodeUtf8 } from "../../../src/wire/utf8.ts";
+import { fakeFiles } from "../../fakes/files.ts";
+import { runtimeUnderTest } from "../../tested_runtime.ts";
+import { type RulesUnderTest, rulesUnderTest } from "./rpc_harness.ts";
+import { summaryOf } from "./rules_conformance.ts";
+
+const dataDirectory = fileURLToPath(new URL("scripted_core", import.meta.url));
+const newRoom = (roomId = 1) => ({ kind: "new_room", roomId }) as const;
+
+/** A core of one file: what `entry.lua` does before the rest is as always. */
+async function treeOf(files: Readonly<Record<string, string>>): Promise<PackageTree> {
+  const port = fakeFiles();
+  for (const [path, text] of Object.entries(files)) {
+    await port.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+    await port.replace(path, encodeUtf8(text));
+  }
+  return await readPackageTree(port, "");
+}
+
+describe("EmbeddedRules", () => {
+  const opened: RulesUnderTest[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close();
+  });
+
+  async function started(
+    given: Parameters<typeof rulesUnderTest>[0] & Partial<EmbeddedRulesOptions> = {},
+  ) {
+    const one = await rulesUnderTest({
+      roomIds: [1, 2, 3],
+      open: ({ runtime, clock, common }) =>
+        new EmbeddedRules({ workers: runtime.workers, clock }, {
+          ...common,
+          tree: given.tree ?? (() => readPackageTree(runtime.files, dataDirectory)),
+          directory: "packages/freekill-core",
+          memoryMb: given.memoryMb ?? 64,
+          recycleMb: given.recycleMb ?? 64,
+        }),
+      ...given,
+    });
+    opened.push(one);
+    one.rules.start();
+    return one;
+  }
+
+  async function playing(given: Parameters<typeof started>[0] = {}) {
+    const one = await started(given);
+    await one.turn(newRoom(1));
+    await one.turn(newRoom(2));
+    return one;
+  }
+
+  /** What Lua text gives, run in a room's coroutine. */
+  async function told(one: RulesUnderTest, text: string): Promise<unknown> {
+    const notices = await one.ordered(`lua,${text}`);
+    const answer = notices.find((notice) => notice.kind === "do_notify");
+    const data = answer?.kind === "do_notify" ? decodeCbor(answer.data) : undefined;
+    return data?.ok === true ? data.value : logOf(notices).join();
+  }
+
+  const loops: Readonly<Record<string, string>> = {
+    "an empty loop": "while true do end",
+    "a loop that catches its errors": "while true do pcall(error, 'again') end",
+    "a loop that catches ours": "while true do pcall(function() while true do end end) end",
+    "one in a coroutine of its own":
+      "while true do coroutine.wrap(function() while true do end end)() end",
+    "one in a handler of errors":
+      "xpcall(function() while true do end end, function() while true do end end)",
+    "one behind coroutine.close":
+      "local c <close> = setmetatable({}, { __close = function() while true do end end })",
+    "one that calls the server":
+      "while true do require('server.rpc.fk').call('ServerPlayer_thinking', 1000) end",
+    "one of tables": "local t = {} while true do t = { t = t }; t.t.t = nil end",
+  };
+  for (const [name, text] of Object.entries(loops)) {
+    it(`ends the one room that runs ${name}, others go on`, async () => {
+      const one = await playing({ turnMs: 200 });
+      const notices = await one.ordered(`lua,${text}`);
+      assert.equal(one.rules.load, 1);
+      assert.equal(one.rules.starts, 1);
+      assert.match(logOf(notices).join(), /the script ran too long/);
+      assert.deepEqual(summaryOf(notices).slice(-2), ["game_over", "decrease_ref_count"]);
+      assert.equal((await one.ordered("notify,Note,on", 2)).length, 2);
+      assert.deepEqual(one.losses, []);
+    });
+  }
+
+  it("ends the one room whose loop is outside its coroutine, as lost", async () => {
+    const one = await playing({ turnMs: 200 });
+    const lost = one.loss();
+    one.order("lua_main,while true do end");
+    assert.deepEqual(await lost, {
+      reason: "the rules took longer than 200 ms",
+      roomIds: [1],
+      taskIds: [],
+    });
+    assert.equal((await one.ordered("notify,Note,on", 2)).length, 2);
+    assert.equal(one.rules.starts, 1);
+  });
+
+  it("gives the state up when a loop cannot be ended, and starts a fresh one", async () => {
+    const one = await playing({ turnMs: 200 });
+    const lost = one.loss();
+    one.order("lua_main,('x'):rep(200):find(('.-'):rep(50) .. 'y')");
+    assert.deepEqual(await lost, {
+      reason: "the rules took longer than 400 ms",
+      roomIds: [1, 2],
+      taskIds: [],
+    });
+    assert.equal((await one.turn(newRoom(3))).length, 4);
+    assert.equal(one.rules.starts, 2);
+  });
+
+  it("lets Lua see that memory is short; the room ends, others go on", async () => {
+    const one = await playing({ memoryMb: 24 });
+    const notices = await one.ordered(
+      "lua,local t = {} while true do t[#t + 1] = ('x'):rep(9999) .. #t end",
+    );
+    assert.match(logOf(notices).join(), /not enough memory/);
+    assert.equal((await one.ordered("notify,Note,on", 2)).length, 2);
+    assert.deepEqual(one.losses, []);
+  });
+
+  it("replaces a state that has grown once it holds nothing", async () => {
+    const one = await playing({ recycleMb: 8 });
+    await one.ordered("lua,local text = ('x'):rep(9999999)");
+    await one.ordered("end,draw,draw", 1);
+    assert.equal(one.rules.starts, 1);
+    await one.ordered("end,draw,draw", 2);
+    assert.equal(one.rules.starts, 2);
+    assert.equal((await one.turn(newRoom(3))).length, 4);
+    assert.deepEqual(one.losses, []);
+  });
+
+  it("ends a room that floods within a turn, alone, and keeps its notices to itself", async () => {
+    const one = await playing();
+    const lost = one.loss();
+    const flood = "while true do rules.tell(room, 'Flood', ('x'):rep(9999)) end";
+    const notices = one.ordered(`lua_main,local room, rules = ... ${flood}`);
+    assert.equal((await lost).reason, "more than 33554432 bytes in one turn");
+    assert.deepEqual((await notices).filter(({ kind }) => kind !== "log"), []);
+    assert.equal((await one.ordered("notify,Note,on", 2)).length, 2);
+  });
+
+  it("a worker killed in the middle of a turn costs its rooms, and a fresh one takes calls", async () => {
+    let fail = () => {};
+    const one = await playing({
+      open: ({ runtime, clock, common }) =>
+        new EmbeddedRules({
+          clock,
+          workers: {
+            start({ handlers, ...rest }) {
+              fail = () => handlers.error(new Error("it was shot"));
+              return runtime.workers.start({ handlers, ...rest });
+            },
+          },
+        }, {
+          ...common,
+          tree: () => readPackageTree(runtime.files, dataDirectory),
+          directory: "packages/freekill-core",
+          memoryMb: 64,
+          recycleMb: 64,
+        }),
+    });
+    const lost = one.loss();
+    one.order("lua,while true do end");
+    fail();
+    assert.deepEqual(await lost, { reason: "it was shot", roomIds: [1, 2], taskIds: [] });
+    assert.equal((await one.turn(newRoom(3))).length, 4);
+  });
+
+  it("says why a core cannot be loaded, and pings fail", async () => {
+    const at = "packages/freekill-core/lua/server/rpc";
+    const files: Readonly<Record<string, readonly [string, RegExp]>> = {
+      "with a syntax error": ["return )", /rpc\/entry\.lua:1: .*near '\)'/],
+      "that raises": ["error('no good')", /rpc\/entry\.lua:1: no good/],
+      "that is none": ["return 1", /server\.rpc\.fk has no callRpc/],
+    };
+    for (const [name, [text, reason]] of Object.entries(files)) {
+      const tree = await treeOf({ [`${at}/entry.lua`]: text });
+      const one = await started({ tree: () => Promise.resolve(tree) });
+      const lost = one.loss();
+      one.rules.call(newRoom(1));
+      assert.match((await lost).reason, reason, name);
+      assert.equal(await one.rules.ping(), false);
+    }
+  });
+
+  it("says so when there are no packages", async () => {
+    const runtime = await runtimeUnderTest();
+    const one = await started({ tree: () => readPackageTree(runtime.files, "no/such/place") });
+    assert.match((await one.loss()).reason, /ENOENT/);
+  });
+
+  it("shows the rules a file system of packages alone", async () => {
+    const core = "packages/freekill-core";
+    const entry = "package.path = './?.lua;./lua/?.lua' fk = require 'server.rpc.fk'";
+    const files = await readPackageTree((await runtimeUnderTest()).files, dataDirectory);
+    const texts = Object.fromEntries(files.paths.flatMap((path, at) => {
+      const [from = 0, length = 0] = [files.offsets[at], files.lengths[at]];
+      const bytes = new Uint8Array(files.bytes).slice(from, from + Math.max(0, length));
+      return path.endsWith(".lua") ? [[path, new TextDecoder().decode(bytes)]] : [];
+    }));
+    const tree = await treeOf({
+      ...texts,
+      [`${core}/lua/server/rpc/entry.lua`]: entry,
+      [`${core}/lua/marked.lua`]: "\uFEFF#!/usr/bin/lua\nreturn 'marked'",
+      "packages/other/init.lua": "line 1\nline 2\n\n42 end",
+      "packages/other/image/card.png": "pixels",
+    });
+    const one = await started({ tree: () => Promise.resolve(tree) });
+    await one.turn(newRoom(1));
+    const lfs =
+      "local lfs, fs = require 'lfs', {} for n in lfs.dir('../other') do fs[#fs + 1] = n end ";
+    const cases: readonly (readonly [text: string, result: unknown])[] = [
+      ["return require('lfs').currentdir():sub(-22)", "packages/freekill-core"],
+      [`${lfs} return table.concat(fs; ' ')`.replace(";", ","), ". .. image init.lua"],
+      ["return require('lfs').attributes('../other/image').mode", "directory"],
+      ["return require('lfs').attributes('../other/image/card.png').mode", "file"],
+      ["return require('lfs').attributes('../other/image/none.png')", ""],
+      ["return io.open('../other/image/card.png'):read('a')", new Uint8Array(0)],
+      ["return io.open('../../../../etc/passwd')", ""],
+      ["return io.open('/etc/passwd')", ""],
+      ["return io.open('../../freekill-gw.json')", ""],
+      [
+        "return select(2, io.open('../other/init.lua', 'w'))",
+        "../other/init.lua: Permission denied",
+      ],
+      [
+        "local f = io.open('../other/init.lua') return f:read('l') .. f:read('L') .. f:read(1, 'n')",
+        "x",
+      ],
+      ["for line in io.lines('../other/init.lua') do return line end", "line 1"],
+      ["return require('marked')", "marked"],
+      ["return dofile('lua/marked.lua')", "marked"],
+      [
+        "return tostring(os.execute) .. tostring(io.popen) .. tostring(package.loadlib)",
+        "nilnilnil",
+      ],
+      ["return load('\\27Lua') == nil", "true"],
+      [
+        "return os.getenv('FK_DISABLED_PACKS') .. tostring(os.getenv('PATH'))",
+        '["off","not this"]nil',
+      ],
+      [
+        "return math.type(require('socket').gettime()) .. (require('socket').gettime() // 1e9)",
+        "float1.0",
+      ],
+    ];
+    for (const [text, result] of cases) {
+      const answer = await told(one, text);
+      if (text.includes("'n'")) assert.equal(answer, "line 1line 2\n\n");
+      else if (result instanceof Uint8Array) assert.equal(answer, "");
+      else assert.equal(answer, result, text);
+    }
+  });
+});
+
+function logOf(notices: readonly RulesNotice[]): string[] {
+  return notices.flatMap((notice) => notice.kind === "log" ? [notice.text] : []);
+}
