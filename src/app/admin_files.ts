@@ -44,7 +44,7 @@ export async function readDoor(files: FilesPort, directory: string): Promise<Adm
     if (door !== undefined) return door;
   } catch (error) {
     if (error instanceof FileError && error.code === "ENOENT") {
-      return `No server runs in "${directory}": there is no ${tokenPath}; start one, or go to its directory`;
+      return `No game server runs in "${directory}": there is no ${tokenPath}; start one, or go to its directory`;
     }
     if (error instanceof FileError) return error.message;
     if (!(error instanceof SyntaxError)) throw error;

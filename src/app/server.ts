@@ -276,7 +276,7 @@ class Server implements RunningServer {
 
   #notReady(): string | undefined {
     if (this.#phase !== "running") return this.#phase;
-    const trouble = this.#store?.trouble;
+    const trouble = this.#store?.trouble ?? this.#game?.store.trouble;
     return trouble === undefined ? undefined : `store: ${trouble}`;
   }
 

@@ -211,7 +211,7 @@ describe("admin verb", () => {
       assert.equal(none.code, 3);
       assert.match(
         none.stderr,
-        /^No server runs in "[^\n]*": there is no server\/admin\.token[^\n]*\n$/,
+        /^No game server runs in "[^\n]*": there is no server\/admin\.token[^\n]*\n$/,
       );
       assert.equal((await verb(stage, ["help"])).code, 0);
 

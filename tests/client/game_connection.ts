@@ -60,7 +60,8 @@ export class GameConnection {
     let ending: Ending = "fin";
     this.closed = new Promise((resolve) => {
       socket.on("error", () => ending = "reset");
-      socket.on("end", () => socket.end());
+      // What still waits to be sent has nobody to go to.
+      socket.on("end", () => socket.writableLength > 0 ? socket.destroy() : socket.end());
       socket.on("close", () => {
         this.ending = ending;
         this.#wake();

@@ -187,7 +187,7 @@ function cutChat(conn: string): string {
 function gameEnds(conn: string): string[] {
   return [
     "notify,GameOver,over",
-    "call,Room_gameOver,1",
+    // Ends the game too, so that all of its end is one event.
     "call,Room_decreaseRefCount,1",
   ].map((order) => `${conn} > PushRequest "${order}"`);
 }
