@@ -104,6 +104,12 @@ class RunningAdmin implements Admin {
     await this.#audit.close();
   }
 
+  /** Whatever ends the server now, the terminal is given back before. */
+  async #end(call: () => void): Promise<void> {
+    await this.#shell?.close();
+    call();
+  }
+
   /** Without `tell` the progress comes before the answer's lines. Never rejects. */
   async #run(
     line: string,
@@ -131,7 +137,7 @@ class RunningAdmin implements Admin {
       const answer = await executeAdminCommand(command, this.#parts.game, {
         now: () => clock.now(),
         tell: tell ?? ((one) => void told.push(one)),
-        afterAnswer: (call) => void clock.after(answerLeavesMs, call),
+        afterAnswer: (call) => void clock.after(answerLeavesMs, () => void this.#end(call)),
       });
       record(answer.ok ? "done" : "refused");
       return { ...answer, lines: [...told, ...answer.lines] };

@@ -9,6 +9,12 @@ export interface FloodLimits {
 }
 
 /**
+ * In bounds again is who was refused nothing for so long, in milliseconds: several times the pause
+ * after a refusal, in which a small burst may fill up.
+ */
+const restMs = 1_000;
+
+/**
  * Holds one connection to its rates. What comes too fast is read later, not dropped; one that keeps
  * it up is a flood. Bytes are counted when they come, so they may run into debt; packets are counted
  * one by one before they are decoded.
@@ -19,6 +25,7 @@ export class FloodGuard {
   #bytes: number;
   #at: number;
   #overSince: number | undefined;
+  #refusedAt = -Infinity;
 
   /** `now` in milliseconds of a clock that does not go back, here and below. */
   constructor(limits: FloodLimits, now: number) {
@@ -39,12 +46,14 @@ export class FloodGuard {
     this.#refill(now);
     if (this.#packets < 1 || this.#bytes < 0) {
       this.#overSince ??= now;
+      this.#refusedAt = now;
       return false;
     }
     this.#packets--;
-    // Back in bounds only with a good part of the burst in hand: else one packet would clear it.
+    // And with a good part of the burst in hand: else one packet would clear it.
     const { packetsPerSecond, packetsBurst, bytesPerSecond, bytesBurst } = this.#limits;
-    const isRested = this.#packets >= Math.min(packetsPerSecond, packetsBurst / 2) &&
+    const isRested = now - this.#refusedAt >= restMs &&
+      this.#packets >= Math.min(packetsPerSecond, packetsBurst / 2) &&
       this.#bytes >= Math.min(bytesPerSecond, bytesBurst / 2);
     if (isRested) this.#overSince = undefined;
     return true;

@@ -19,6 +19,7 @@ export function runtimeConformance(name: "bun" | "deno", runtime: Runtime): void
       "clock",
       "random",
       "log",
+      "lineShell",
     ] as const;
     for (const port of ports) {
       assert.equal(typeof runtime[port], "object", port);

@@ -92,6 +92,16 @@ describe("openAdminShell()", () => {
       assert.ok(game.orders.length <= 101);
     }));
 
+  it("gives the terminal back before the server ends, even by a crash", () =>
+    withShell(async ({ shell, game }) => {
+      const ended = new Promise<boolean>((resolve) => {
+        game.crash = () => resolve(shell.isClosed);
+      });
+      shell.type("crash");
+      assert.equal(await ended, true);
+      assert.match(shell.text, /^The server crashes\.\n$/);
+    }));
+
   it("passes Ctrl-C on as the signal, and explains Ctrl-D", () =>
     withShell(async ({ shell, signals }) => {
       shell.options?.interrupt();
@@ -115,6 +125,7 @@ interface FakeShell {
   /** undefined as long as none is open. */
   readonly options: LineShellOptions | undefined;
   readonly text: string;
+  readonly isClosed: boolean;
   type(line: string): void;
   /** Resolves when what was printed matches. */
   printed(pattern: RegExp): Promise<void>;
@@ -124,7 +135,11 @@ function fakeShell(): FakeShell {
   let options: LineShellOptions | undefined;
   let text = "";
   let look = () => {};
+  let isClosed = false;
   return {
+    get isClosed() {
+      return isClosed;
+    },
     get options() {
       return options;
     },
@@ -139,7 +154,9 @@ function fakeShell(): FakeShell {
             text += more;
             look();
           },
-          close() {},
+          close() {
+            isClosed = true;
+          },
         };
       },
     },

@@ -34,6 +34,8 @@ export async function withAdmin(
     lineShell?: LineShellPort;
     isTerminal?: boolean;
     isHttpOff?: boolean;
+    /** As configured, whatever HTTP really listens on. */
+    httpHost?: string;
     env?: Readonly<Record<string, string>>;
     /** Instead of sending a signal to a process. */
     kill?(signal: string): void;
@@ -60,7 +62,12 @@ export async function withAdmin(
   };
   const game = fakeOperatedGame();
   const log = fakeLog();
-  const admin = await startAdmin({ runtime, logger: log.logger, game, httpHost: "127.0.0.1" });
+  const admin = await startAdmin({
+    runtime,
+    logger: log.logger,
+    game,
+    httpHost: parts.httpHost ?? "127.0.0.1",
+  });
   const routes = httpRoutes({
     notReady: () => undefined,
     metrics: () => ({}),

@@ -117,6 +117,14 @@ describe("POST /api/admin", () => {
       assert.equal((await ask({ command: "stat" }, {}, "::ffff:127.0.0.1")).status, 200);
     }));
 
+  it("takes who comes from the address that it listens on for this machine", () =>
+    withAdmin(async (stage) => {
+      const { ask } = await talk(stage);
+      const host = { host: "192.0.2.5:8080" };
+      assert.equal((await ask({ command: "stat" }, host, "192.0.2.5")).status, 200);
+      assert.equal((await ask({ command: "stat" }, host, "192.0.2.6")).status, 403);
+    }, { httpHost: "192.0.2.5" }));
+
   it("lets a page of its own in", () =>
     withAdmin(async (stage) => {
       const { ask } = await talk(stage);

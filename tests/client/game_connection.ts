@@ -48,13 +48,16 @@ export class GameConnection {
   onPacket: ((packet: GamePacket) => void) | undefined;
   ending: Ending | undefined;
   readonly #socket: Socket;
+  readonly #localAddress: string;
   readonly #stream = new PacketStream();
   readonly #answers = new Map<string, Answer>();
+  #requestAnswer: Answer | undefined;
   #waiters: Waiter[] = [];
   #cursor = 0;
 
   protected constructor(socket: Socket) {
     this.#socket = socket;
+    this.#localAddress = socket.localAddress ?? "";
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => this.#receive(new Uint8Array(bytes)));
     let ending: Ending = "fin";
@@ -69,6 +72,11 @@ export class GameConnection {
       });
     });
     this.answer("Heartbeat", () => "");
+  }
+
+  /** Our own address of this connection. */
+  get localAddress(): string {
+    return this.#localAddress;
   }
 
   /** Opens a socket; rejects with the system's error when nobody listens. */
@@ -112,6 +120,11 @@ export class GameConnection {
   answer(command: string, answer: Answer | undefined): void {
     if (answer === undefined) this.#answers.delete(command);
     else this.#answers.set(command, answer);
+  }
+
+  /** Answers each request of a command that has no answer of its own. */
+  answerRequests(answer: Answer | undefined): void {
+    this.#requestAnswer = answer;
   }
 
   /**
@@ -176,11 +189,13 @@ export class GameConnection {
     for (const packet of this.#stream.push(bytes)) {
       if (!this.forgetful) this.received.push(packet);
       this.onPacket?.(packet);
-      const answer = this.#answers.get(packet.command)?.(packet);
-      if (answer !== undefined) {
-        if (packet.type === packetType.serverRequest) this.reply(packet, answer);
-        else this.notify(packet.command, answer);
-      }
+      const isRequest = packet.type === packetType.serverRequest;
+      const answerOf = this.#answers.get(packet.command) ??
+        (isRequest ? this.#requestAnswer : undefined);
+      const answer = answerOf?.(packet);
+      if (answer === undefined) continue;
+      if (isRequest) this.reply(packet, answer);
+      else this.notify(packet.command, answer);
     }
     this.#wake();
   }

@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { binary, freePort, type Outcome, runProgram, startServer, withDirectory } from "./run_program.ts";
+import {
+  binary,
+  freePort,
+  type Outcome,
+  runProgram,
+  startServer,
+  withDirectory,
+} from "./run_program.ts";
 import { Terminal } from "./terminal.ts";
 
 describe("freekill-gw admin", () => {
   it("orders what the server of the directory does, and tells 0, 1, 2 and 3 apart", () =>
     withDirectory(async (cwd) => {
       const admin = (...args: string[]) => runProgram([binary, "admin", ...args], { cwd });
-      await assertLine(await admin("stat"), 3, /^No game server runs in "/);
-      const httpPort = await freeTcpPort();
+      assertLine(await admin("stat"), 3, /^No game server runs in "/);
+      const httpPort = await freePort();
       const server = await startServer([binary, "serve"], {
         cwd,
         flags: ["--http-port", `${httpPort}`],
@@ -23,9 +29,9 @@ describe("freekill-gw admin", () => {
       assert.deepEqual([data.players, data.rooms], [0, 0]);
       assert.equal((await admin("lsplayer")).stdout, "Nobody is on the server.\n");
       assert.equal((await admin("whitelist add 小明")).stdout, "小明 is in the whitelist.\n");
-      await assertLine(await admin("killroom 9"), 1, /^There is no room 9/);
-      await assertLine(await admin("ban Nobody"), 1, /^There is no player Nobody\.$/m);
-      await assertLine(await admin("lsplayers"), 2, /^Unknown command "lsplayers"/);
+      assertLine(await admin("killroom 9"), 1, /^There is no room 9/);
+      assertLine(await admin("ban Nobody"), 1, /^There is no player Nobody\.$/m);
+      assertLine(await admin("lsplayers"), 2, /^Unknown command "lsplayers"/);
       // Nothing of the environment may see the token: a proxy here would.
       const proxied = await runProgram([binary, "admin", "lsroom"], {
         cwd,
@@ -34,7 +40,7 @@ describe("freekill-gw admin", () => {
       assert.equal(proxied.stdout, "There are no rooms.\n", proxied.stderr);
       assert.equal((await admin("quit")).stdout, "The server stops.\n");
       assert.equal(await server.exited(), 0);
-      await assertLine(await admin("stat"), 3, /^No game server runs in "/);
+      assertLine(await admin("stat"), 3, /^No game server runs in "/);
       const audit = readFileSync(join(cwd, "server/admin.log"), "utf8").trimEnd().split("\n")
         .map((line) => JSON.parse(line) as { command: string; outcome: string });
       assert.deepEqual(audit.map(({ command, outcome }) => `${command}: ${outcome}`), [
@@ -52,7 +58,7 @@ describe("freekill-gw admin", () => {
     withDirectory(async (cwd) => {
       const server = await startServer([binary, "serve"], { cwd });
       const outcome = await runProgram([binary, "admin", "stat"], { cwd });
-      await assertLine(outcome, 3, /its http_port is 0/);
+      assertLine(outcome, 3, /its http_port is 0/);
       await server.stop();
     }));
 });
@@ -112,3 +118,10 @@ describe("the shell of serve", { skip: windows }, () => {
       }
     }));
 });
+
+/** One line on stderr and nothing else. */
+function assertLine(outcome: Outcome, exitCode: number, line: RegExp): void {
+  assert.deepEqual([outcome.exitCode, outcome.stdout], [exitCode, ""]);
+  assert.match(outcome.stderr, line);
+  assert.equal(outcome.stderr.trimEnd().split("\n").length, 1, outcome.stderr);
+}

@@ -31,11 +31,11 @@ describePrograms("serve: logging in", {
 
   test("names that are not clean are refused", async () => {
     for (const sign of "'\";#* /\\?<>|:") {
-      const login = { name: `a${sign}b`, password };
+      const login = { name: `a${sign}b`, password, uuid: "clean" };
       assert.deepEqual(await refusedLogin(stage, login), dialog("invalid user name"), sign);
     }
     for (const name of ["", "a--b", "my badword", "长".repeat(65)]) {
-      const said = await refusedLogin(stage, { name, password });
+      const said = await refusedLogin(stage, { name, password, uuid: "clean" });
       assert.deepEqual(said, dialog("invalid user name"), name);
     }
   });
@@ -49,7 +49,12 @@ describePrograms("serve: logging in", {
     assert.equal(packages[0], 'ErrorMsg raw "MD5 check failed!"');
     assert.match(packages[1] ?? "", /^UpdatePackage \[/);
     assert.equal(packages.length, 2);
-    const named = await refusedLogin(stage, { name: "", password, md5: md5OfNothing });
+    const named = await refusedLogin(stage, {
+      ...wrong,
+      version: "0.5.19",
+      uuid: "u",
+      md5: md5OfNothing,
+    });
     assert.deepEqual(named, dialog("invalid user name"));
   });
 
@@ -140,7 +145,7 @@ describePrograms("serve: logging in", {
     try {
       const refused = dialog("user name not in whitelist");
       assert.deepEqual(await refusedLogin(stage, { name: "guest", password }), refused);
-      const bad = await refusedLogin(stage, { name: "a b", password });
+      const bad = await refusedLogin(stage, { name: "a b", password, uuid: "clean" });
       assert.deepEqual(bad, dialog("invalid user name"));
       await program.command("whitelist add guest");
       await stage.player("", { name: "guest" });

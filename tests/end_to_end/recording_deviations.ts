@@ -178,6 +178,9 @@ export const scriptedGames: readonly Deviation[] = [
   one("game_trust", 1346, onOrder, [...gameEnds("A"), 1346]),
 ];
 
+/** What depends on who is dealt which role. */
+export const realGames: readonly Deviation[] = [];
+
 function cutChat(conn: string): string {
   const chat = { msg: "a".repeat(299), sender: 13, type: 1, userName: "guddekA" };
   return `${conn} < Chat ${JSON.stringify(chat).replaceAll(/([:,])(?=["\d])/g, "$1 ")}`;

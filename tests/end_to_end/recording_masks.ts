@@ -127,6 +127,11 @@ export function namesOf(steps: readonly Step[]): Names {
   return names;
 }
 
+/** Whether it is the rules' word, which no two games have in common. */
+export function isOfRules(command: string): boolean {
+  return !isCompared(command);
+}
+
 function isCompared(command: string): boolean {
   return hostCommands.has(command) || landmarks.has(command);
 }

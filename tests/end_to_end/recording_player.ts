@@ -9,6 +9,7 @@ import {
   comparable,
   type Compared,
   type Heard,
+  isOfRules,
   lastNumbers,
   Names,
   namesOf,
@@ -32,6 +33,8 @@ export interface PlayOptions {
   readonly sameAddress?: string;
   /** Called with each new client. */
   readonly prepare?: (client: GameClient) => void;
+  /** Waits until the rules have said a good part of what they had said then, before going on. */
+  readonly pacedByRules?: boolean;
   /** How long an answer may take, beyond the time that it took in the recording. */
   readonly patienceMs?: number;
 }
@@ -49,6 +52,9 @@ interface Side {
 }
 
 const defaultPatienceMs = 10_000;
+
+/** Of what the rules said in the recording; no two games are of the same length. */
+const goodPart = 0.3;
 
 /**
  * Plays what the clients of a recording sent to a program, step by step, and throws at the first
@@ -70,6 +76,11 @@ export class RecordingPlayer {
     this.#steps = steps;
     this.#options = options;
     this.#recordedNames = namesOf(steps);
+  }
+
+  /** All clients so far, whether they are still connected or not. */
+  get clients(): GameClient[] {
+    return this.#all.map(({ client }) => client);
   }
 
   async play(): Promise<void> {
@@ -301,10 +312,19 @@ export class RecordingPlayer {
     for (const side of this.#all) {
       if (side.until !== undefined) continue;
       const wanted = this.#expectedOf(side).length;
-      const look = () => this.#heard(side).length >= wanted || side.client.ending !== undefined;
+      const look = () =>
+        this.#heard(side).length >= wanted && this.#isOnPace(side) ||
+        side.client.ending !== undefined;
       const timely = await side.client.until(look, this.#patience());
       this.#compare(side, { isWhole: !timely || side.client.ending !== undefined });
     }
+  }
+
+  #isOnPace({ client, expected }: Side): boolean {
+    if (this.#options.pacedByRules !== true) return true;
+    const saidThen = expected.filter(({ command }) => isOfRules(command)).length;
+    return client.received.filter(({ command }) => isOfRules(command)).length >=
+      saidThen * goodPart;
   }
 
   async #finish(): Promise<void> {

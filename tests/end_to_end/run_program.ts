@@ -46,6 +46,8 @@ export interface RunningServer {
   ask(line: string): Promise<string>;
   /** Asks it to stop; resolves with its exit code. */
   stop(): Promise<number | null>;
+  /** Resolves with its exit code when it has ended by itself. */
+  exited(): Promise<number | null>;
 }
 
 /** Starts `serve` (`command` ends with that verb) on free ports; resolves when it is ready. HTTP is
@@ -82,6 +84,11 @@ export async function startServer(
     ask: (line) => askServer(tcpPort, line),
     stop: async () => {
       await askServer(tcpPort, "__STOP__");
+      await child.exited;
+      clearTimeout(timer);
+      return child.exitCode;
+    },
+    exited: async () => {
       await child.exited;
       clearTimeout(timer);
       return child.exitCode;

@@ -102,6 +102,14 @@ describe("FloodGuard", () => {
     assert.fail("never a flood");
   });
 
+  it("calls it a flood too where the burst is soon full again", () => {
+    const guard = new FloodGuard({ ...limits, packetsBurst: 4 }, 0);
+    for (let now = 0; now <= 10_000; now += 250) {
+      while (guard.takePacket(now));
+      assert.equal(guard.isFlood(now), now === 10_000, `${now}`);
+    }
+  });
+
   it("forgets what was over once there was a rest", () => {
     const guard = new FloodGuard(limits, 0);
     while (guard.takePacket(0));

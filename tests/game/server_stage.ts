@@ -21,7 +21,7 @@ import { FakeNetwork } from "../fakes/network.ts";
 /** The md5 of the packages on a `ServerStage`. */
 export const stageMd5 = "0123456789abcdef0123456789abcdef";
 const port = 9_527;
-const serverHost = "10.9.9.9";
+const serverHosts = { ipv4: "10.9.9.9", ipv6: "fd00::9" };
 const limits = { outboundBytesMax: 64 * 2 ** 20, lingerMs: 1_000 };
 
 export interface StageOptions {
@@ -126,7 +126,7 @@ export class ServerStage {
   async connect(from = "10.0.0.1"): Promise<StageClient> {
     const client = new StageClient(this);
     await this.#network.machine(from).tcp.connect({
-      host: serverHost,
+      host: from.includes(":") ? serverHosts.ipv6 : serverHosts.ipv4,
       port,
       timeoutMs: 1_000,
       limits,
@@ -186,8 +186,9 @@ export class ServerStage {
     const giveBack = (_: TcpConnection<unknown>, bytes: Uint8Array) =>
       void this.givenBack.push(bytes.slice());
     const { outboundBytesMax = limits.outboundBytesMax } = this.#options;
-    await this.#network.machine(serverHost).tcp.listen<Guest | undefined>({
-      host: serverHost,
+    const machine = this.#network.machine(serverHosts.ipv4, serverHosts.ipv6);
+    await machine.tcp.listen<Guest | undefined>({
+      host: "::",
       port,
       limits: { ...limits, outboundBytesMax },
       handlers: {

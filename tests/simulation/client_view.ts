@@ -16,6 +16,10 @@ export interface SeenRoom {
   readonly isFull: boolean;
 }
 
+const ofRoom: ReadonlySet<string> = new Set(
+  "ChangeRoom AddPlayer RemovePlayer RoomOwner ReadyChanged NetStateChanged".split(" "),
+);
+
 const decoder = new TextDecoder();
 const stateOfNumber = new Map(
   Object.entries(playerStateNumbers).map(([name, number]) => [number, name]),
@@ -35,6 +39,8 @@ export class ClientView {
 
   /** A notification of the server. */
   notified(packet: GamePacket): void {
+    // Of a room that it has not been told of yet: the core's word will hold all.
+    if (this.place === "nowhere" && ofRoom.has(packet.command)) return;
     switch (packet.command) {
       case "Setup":
         return this.#setup(listOf(packet.value));
@@ -81,7 +87,7 @@ export class ClientView {
       }
       case "NetStateChanged": {
         const [id, state] = listOf(packet.value);
-        if (this.place !== "nowhere") this.#seat(id).state = textOf(state);
+        this.#seat(id).state = textOf(state);
         return;
       }
       case "StartGame":

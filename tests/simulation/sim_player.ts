@@ -21,6 +21,9 @@ export interface PlayersWorld {
   complain(player: SimPlayer, text: string): void;
 }
 
+/** A player to whom nothing happens for so many tries starts his client again. */
+const patience = 12;
+
 /** An account and the human behind it: does what makes sense where he is, at times anything. */
 export class SimPlayer {
   readonly name: string;
@@ -32,6 +35,8 @@ export class SimPlayer {
   #wanted: string | undefined;
   #cancel = () => {};
   #isSilent = false;
+  /** Things done without seeing anything come of it. */
+  #inVain = 0;
 
   constructor(world: PlayersWorld, parts: { name: string; machine: FakeMachine }) {
     this.#world = world;
@@ -70,20 +75,30 @@ export class SimPlayer {
     const { client } = this;
     const { clock, dice } = this.#world;
     if (client === undefined) {
-      if (dice.chance(0.6)) this.#connect();
+      if (dice.chance(0.8)) this.#connect();
       return;
     }
     if (client.stage !== "in") {
       if (clock.monotonic() - client.since > 60_000) client.close("destroy");
       return;
     }
-    if (dice.chance(0.03)) return this.#misbehave(client);
-    const { place } = client.view;
+    const { place, isPlaying } = client.view;
+    // Most of what goes wrong is of interest in a game.
+    if (dice.chance(isPlaying ? 0.1 : 0.03)) return this.#misbehave(client);
+    if (place === "lobby" || place === "nowhere") {
+      if (++this.#inVain > patience) return this.#giveUp(client);
+    }
     if (place === "lobby") return this.#inLobby(client);
     if (place === "observing") return this.#observing(client);
     if (place === "room") {
-      return client.view.isPlaying ? this.#playing(client) : this.#waiting(client);
+      return isPlaying ? this.#playing(client) : this.#waiting(client);
     }
+  }
+
+  #giveUp(client: SimClient): void {
+    this.#inVain = 0;
+    this.#world.did("give_up");
+    client.close("end");
   }
 
   #connect(): void {
@@ -108,6 +123,7 @@ export class SimPlayer {
 
   #notified(client: SimClient, { command }: GamePacket): void {
     const { lastText } = client;
+    if (command === "UpdateRoomList" || command === "EnterRoom") this.#inVain = 0;
     if (command === "UpdatePassword") {
       if (lastText === "1") this.#password = this.#wanted ?? this.#password;
       this.#wanted = undefined;
@@ -185,7 +201,7 @@ export class SimPlayer {
       RefreshRoomList: 18,
       EnterRoom: open === undefined ? 0 : 40,
       ObserveRoom: full === undefined ? 0 : 10,
-      CreateRoom: rooms.length < 12 ? 12 : 3,
+      CreateRoom: rooms.length < 10 ? 12 : 3,
       Chat: 6,
       UpdateAvatar: 2,
       UpdatePassword: 2,
@@ -246,7 +262,7 @@ export class SimPlayer {
       ChangeRoom: isOwner ? 3 : 0.3,
       Ready: isOwner ? 1 : isReady ? 1 : 60,
       Chat: 4,
-      QuitRoom: 3,
+      QuitRoom: 2,
       Trust: 0.5,
       nothing: 10,
     });

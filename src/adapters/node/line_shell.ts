@@ -49,7 +49,6 @@ class NodeLineShell implements LineShell {
     this.#screen = screenOf((text) => this.#put(text));
     process.stdin.on("end", this.#lose);
     process.stdin.on("error", this.#lose);
-    process.on("exit", this.#restore);
     process.on("SIGCONT", this.#resume);
     process.stdout.on("resize", this.#resize);
     this.#openLine();
@@ -63,7 +62,6 @@ class NodeLineShell implements LineShell {
     if (this.#isClosed) return;
     this.#isClosed = true;
     process.stdin.off("end", this.#lose);
-    process.off("exit", this.#restore);
     process.off("SIGCONT", this.#resume);
     process.stdout.off("resize", this.#resize);
     this.#closeLine();
@@ -122,7 +120,6 @@ class NodeLineShell implements LineShell {
     this.#promptLine.set(undefined);
     this.#readline = undefined;
     readline.close();
-    this.#restore();
   }
 
   #hide(): void {
@@ -152,14 +149,9 @@ class NodeLineShell implements LineShell {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#promptLine.set(undefined);
-    process.off("exit", this.#restore);
     this.#readline?.close();
     this.#readline = undefined;
     this.#options.gone();
-  };
-
-  readonly #restore = () => {
-    if (process.stdin.isTTY) process.stdin.setRawMode(false);
   };
 }
 

@@ -126,7 +126,7 @@ export class LobbyWithRules {
     if (this.#isPerforming) return;
     this.#isPerforming = true;
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
-      this.#perform(this.stage.lobby.handle(event, this.stage.now));
+      this.#perform(this.stage.give(event));
     }
     this.#isPerforming = false;
   }

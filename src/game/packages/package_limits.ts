@@ -1,0 +1,31 @@
+/** What one package may have: whatever its repository says, no more is fetched, read or written. */
+export const packageLimits = {
+  /** Big packages of the field, with pictures and sounds, have some 10,000. */
+  filesMax: 50_000,
+  /** Of all files together; big ones have 500 MB. */
+  bytesMax: 2_147_483_648,
+  /** Of one file, and of each object of its repository, all of which are held in memory. */
+  fileBytesMax: 134_217_728,
+  /** What a repository sends, which git's library holds in memory twice. */
+  packBytesMax: 536_870_912,
+  /** Objects in what it sends: files, directories and versions. */
+  packObjectsMax: 500_000,
+  /** All objects of a pack, unpacked: what the library reads once to index it. */
+  packUnpackedBytesMax: 4_294_967_296,
+  /** Its list of branches and tags: 100,000 of them. */
+  listBytesMax: 8_388_608,
+  /** Directories in each other; the core has 7. */
+  depthMax: 32,
+  /** Of a path inside the package, in characters; systems allow 4,096 bytes for a whole one. */
+  pathCharsMax: 1_000,
+  /** Of one name, in bytes, as file systems allow. */
+  nameBytesMax: 255,
+} as const;
+
+/** A connection that breaks is tried again so often, from the start: git cannot go on in the middle
+ * of what it was sent. */
+export const FETCH_TRIES = 3;
+
+/** Each upgrade adds a pack to those of the tree before; past so many all is fetched anew, so that
+ * what nobody needs any more does not pile up. */
+export const PACKS_MAX = 16;

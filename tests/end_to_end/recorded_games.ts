@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import type { GameClient } from "../client/game_client.ts";
+import { traceLines } from "../wire/golden_traces.ts";
+import { isOfRules } from "./recording_masks.ts";
+
+/** Kinds of the rules' words in the order in which one client first heard them in a game. */
+type Kinds = readonly string[];
+
+/** What all recorded games have in common; cards and generals are dealt anew each time. */
+export class RecordedGames {
+  readonly #games: readonly Kinds[];
+
+  constructor(traces: readonly string[]) {
+    const games: Kinds[] = [];
+    for (const trace of traces) {
+      const heard = new Map<string, string[]>();
+      for (const { dir, conn = "", decoded } of traceLines(trace)) {
+        if (dir !== "s2c" || decoded == null) continue;
+        heard.set(conn, [...heard.get(conn) ?? [], decoded.command]);
+      }
+      for (const commands of heard.values()) {
+        const kinds = kindsOf(commands);
+        if (kinds !== undefined) games.push(kinds);
+      }
+    }
+    this.#games = games;
+  }
+
+  /** Asserts that a client that saw a game heard every kind that was heard in each recorded one, and
+   * in an order that they agree on. */
+  assertAlike(client: GameClient): void {
+    const kinds = kindsOf(client.received.map(({ command }) => command));
+    if (kinds === undefined) return;
+    const common = (this.#games[0] ?? []).filter((kind) =>
+      this.#games.every((game) => game.includes(kind))
+    );
+    const missing = common.filter((kind) => !kinds.includes(kind));
+    assert.deepEqual(missing, [], `${client.name} heard ${kinds}`);
+    for (const first of common) {
+      for (const second of common) {
+        const agreed: boolean = this.#games.every((game) =>
+          game.indexOf(first) < game.indexOf(second)
+        );
+        const now: boolean = kinds.indexOf(first) < kinds.indexOf(second);
+        assert.ok(!agreed || now, `${second} before ${first}: ${kinds}`);
+      }
+    }
+  }
+}
+
+function kindsOf(commands: readonly string[]): Kinds | undefined {
+  const start = commands.indexOf("StartGame");
+  if (start < 0) return undefined;
+  return [...new Set(commands.slice(start).filter(isOfRules))];
+}
