@@ -1,6 +1,7 @@
 import { bunSqlite } from "./adapters/bun/sqlite.ts";
 import { nodeCrypto } from "./adapters/node/crypto.ts";
 import { nodeFiles } from "./adapters/node/files.ts";
+import { nodeGitIo } from "./adapters/node/git_io.ts";
 import { workerScope } from "./adapters/node/workers.ts";
 import { runPackagesWorker } from "./game/packages/packages_work.ts";
 
@@ -8,4 +9,5 @@ runPackagesWorker(workerScope(), {
   files: nodeFiles(),
   crypto: nodeCrypto(),
   sqlite: bunSqlite(),
+  git: nodeGitIo(),
 });

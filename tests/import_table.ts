@@ -48,6 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "@std/cli/parse-args": ["app/"],
   hono: ["app/"],
+  "isomorphic-git": ["game/packages/"],
   "jsonc-parser": ["config/"],
   pino: ["adapters/node/log"],
   "prom-client": ["app/"],

@@ -12,7 +12,7 @@ export function greeting(
   const reach = reachableAddress(host);
   const rows: [string, string][] = [
     ["tcp", `${showAddress(host, server.tcpPort)}  ${whoOnTcp(server)}`],
-    ["udp", ` ${showAddress(host, server.tcpPort)} and ${showAddress(host, server.udpPort)}`],
+    ["udp", `${showAddress(host, server.tcpPort)} and ${showAddress(host, server.udpPort)}`],
     [
       "http",
       server.httpPort === undefined
@@ -30,6 +30,7 @@ export function greeting(
     ...lines,
     "",
     `  try        ${live}`,
+    `             freekill-gw admin help`,
     "",
     "",
   ].join("\n");

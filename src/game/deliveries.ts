@@ -34,13 +34,17 @@ export class Deliveries {
     this.#slow = parts.slow;
   }
 
+  /** May end the connection as too slow: one turn can answer hundreds of questions. */
   add(peer: GamePeer, packet: Uint8Array): void {
     if (peer.queued === undefined) {
       peer.queued = [packet];
+      peer.queuedBytes = packet.length;
       this.#dirty.push(peer);
     } else {
       peer.queued.push(packet);
+      peer.queuedBytes += packet.length;
     }
+    if (peer.queuedBytes > this.outboundBytesMax) this.flushPeer(peer);
   }
 
   /** Something is being handled: what it sends leaves together, at the last `turnEnded`. */
@@ -73,11 +77,11 @@ export class Deliveries {
     const list = peer.queued;
     if (list === undefined) return;
     peer.queued = undefined;
-    const bytes = this.#joined(list);
-    if (peer.socket.bufferedBytes + bytes.length > this.outboundBytesMax) {
+    if (peer.socket.bufferedBytes + peer.queuedBytes > this.outboundBytesMax) {
       this.#slow(peer);
       return;
     }
+    const bytes = this.#joined(list);
     this.writes++;
     this.packets += list.length;
     this.bytes += bytes.length;

@@ -28,6 +28,8 @@ export class GamePeer {
   stage: PeerStage = "greeted";
   /** Packets of this turn; undefined when there is none. */
   queued: Uint8Array[] | undefined;
+  /** Their bytes, while there are some. */
+  queuedBytes = 0;
   /** Sends too fast and is not read for a moment. */
   isResting = false;
   /** Why it is being closed, once it is. */

@@ -17,6 +17,8 @@ export function lobbyReads(
     const roomId = whereabouts.get(connId);
     return roomId === undefined ? undefined : rooms.room(roomId);
   };
+  /** In the lobby only those who have the rules do something for them are known to the rules. */
+  const hasTask = (connId: LuaPlayerId) => tasks.player(connId) !== undefined;
   const playing = (roomId: number) => {
     const room = rooms.room(roomId);
     return room?.state.kind === "playing" ? room : undefined;
@@ -27,7 +29,7 @@ export function lobbyReads(
     session: (roomId) => rooms.room(roomId)?.session,
     reply: (connId) => {
       const room = roomOf(connId);
-      if (room === undefined) return undefined;
+      if (room === undefined) return hasTask(connId) ? cancelledReply : undefined;
       const seat = room.seats.seatOfLuaId(connId);
       // Who looks on is never asked.
       return seat === undefined ? cancelledReply : seat.slot.read(seat.state === "online");
@@ -46,7 +48,8 @@ export function lobbyReads(
     },
     thinking: (connId) => {
       const room = roomOf(connId);
-      return room === undefined ? undefined : room.seats.seatOfLuaId(connId)?.thinking ?? false;
+      if (room === undefined) return hasTask(connId) ? false : undefined;
+      return room.seats.seatOfLuaId(connId)?.thinking ?? false;
     },
   };
 }

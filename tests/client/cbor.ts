@@ -72,30 +72,40 @@ export class CborReader {
 
   /** A head (RFC 8949 §3); `isLonger`: a shorter one would have done. */
   head(): { major: number; info: number; argument: number | bigint; isLonger: boolean } {
-    const first = this.take(1)[0] as number;
-    const [major, info] = [first >> 5, first & 31];
+    const first = this.#byte();
+    const major = first >> 5;
+    const info = first & 31;
     if (info < 24) return { major, info, argument: info, isLonger: false };
     if (info > 27) throw new TypeError(`no length that this reader knows: 0x${first.toString(16)}`);
     const size = 1 << (info - 24);
-    const bytes = this.take(size);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-    const argument = size === 8
-      ? view.getBigUint64(0)
-      : size === 4
-      ? view.getUint32(0)
-      : size === 2
-      ? view.getUint16(0)
-      : view.getUint8(0);
+    let argument: number | bigint = 0;
+    if (size === 8) {
+      const bytes = this.take(size);
+      argument = new DataView(bytes.buffer, bytes.byteOffset, size).getBigUint64(0);
+    } else {
+      for (let left = size; left > 0; left--) argument = argument * 0x100 + this.#byte();
+    }
     const least = { 1: 24, 2: 0x100, 4: 0x1_0000, 8: 0x1_0000_0000 }[size] as number;
     return { major, info, argument, isLonger: argument < least };
   }
 
   take(length: number): Uint8Array {
+    const from = this.at;
+    this.skip(length);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  skip(length: number): void {
     const end = this.at + length;
     if (end > this.bytes.length) throw new RangeError("the bytes end within an item");
-    const taken = this.bytes.subarray(this.at, end);
     this.at = end;
-    return taken;
+  }
+
+  #byte(): number {
+    const byte = this.bytes[this.at];
+    if (byte === undefined) throw new RangeError("the bytes end within an item");
+    this.at++;
+    return byte;
   }
 }
 
@@ -105,7 +115,7 @@ export function itemEnd(bytes: Uint8Array, at: number): number | undefined {
   try {
     for (let left = 1; left > 0; left--) {
       const { major, argument } = reader.head();
-      if (major === 2 || major === 3) reader.take(Number(argument));
+      if (major === 2 || major === 3) reader.skip(Number(argument));
       if (major === 4) left += Number(argument);
       if (major === 5) left += 2 * Number(argument);
       if (major === 6) left++;

@@ -12,6 +12,9 @@ export const packetType = {
 /** Commands of the server whose data is bare text. */
 const bareText = new Set("ErrorDlg ErrorMsg ServerMessage UpdateAvatar UpdatePassword".split(" "));
 
+/** Of what is not a packet. */
+const shownBytes = 32;
+
 /** A packet as it came; what its data says is read when asked for. */
 export class GamePacket {
   readonly id: number;
@@ -30,14 +33,14 @@ export class GamePacket {
     const { major, argument } = reader.head();
     const items = Number(argument);
     if (major !== 4 || (items !== 4 && items !== 6)) {
-      throw new TypeError(`not a packet: ${diagnose(bytes).slice(0, 200)}`);
+      throw new TypeError(`not a packet: ${diagnose(bytes.subarray(0, shownBytes))}`);
     }
     this.id = Number(reader.read());
     this.type = Number(reader.read());
     const command = reader.read();
     const data = reader.read();
     if (!(command instanceof Uint8Array && data instanceof Uint8Array)) {
-      throw new TypeError(`not a packet: ${diagnose(bytes).slice(0, 200)}`);
+      throw new TypeError(`not a packet: ${diagnose(bytes.subarray(0, shownBytes))}`);
     }
     this.command = textDecoder.decode(command);
     this.data = data;

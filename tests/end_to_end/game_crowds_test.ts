@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
-import { GameClient } from "../client/game_client.ts";
-import { md5OfNothing } from "../client/game_client.ts";
-import { packetBytes } from "../client/game_packet.ts";
 import { encode } from "../client/cbor.ts";
+import { GameClient, md5OfNothing } from "../client/game_client.ts";
+import { packetBytes } from "../client/game_packet.ts";
 import { clientCipher } from "../game/accounts/client_cipher.ts";
 import { Bystanders, talkative } from "./bystanders.ts";
 import { describePrograms, dialog, refusedLogin, type Stage, unhurried } from "./game_stage.ts";
@@ -14,11 +13,21 @@ const tooMany = dialog("too many login attempts, please try again in a minute");
 
 /** Of the strangers: at most 32 may come from one address. */
 const perAddress = 25;
-/** The goal on Bun is 2.5 KB; memory is not given back at once, and Deno takes more. */
-const strangerBytesMax = 12_000;
+/** Where connections and their logins are kept. */
+const places = [
+  "game_players",
+  "game_pending_connections",
+  "game_crypto_queue",
+  "game_store_queue",
+  "active_connections",
+];
+
+/** Of the program's memory, garbage of the moment included. */
+const strangerBytesMax = { binary: 10_000, deno: 24_000 };
 
 describePrograms("serve: crowds of strangers", {
-  game: { ...unhurried, ...talkative, setupTimeoutSeconds: 6 },
+  game: { ...unhurried, ...talkative },
+  server: { setupTimeoutSeconds: 300 },
 }, (stage, test) => {
   test("5,000 that never log in are few to each address, cost little, and are cut in time", async () => {
     const { program } = stage;
@@ -37,13 +46,15 @@ describePrograms("serve: crowds of strangers", {
     await Promise.all(strangers.map(({ greeted }) => greeted));
     assert.equal((await figures(program))("game_pending_connections"), 5_000);
     const grown = residentBytes(program) - memory;
-    assert.ok(grown < 5_000 * strangerBytesMax, `grew by ${grown} bytes`);
+    assert.ok(grown < 5_000 * strangerBytesMax[stage.kind], `grew by ${grown} bytes`);
     const { name } = await stage.player("amidst");
     assert.deepEqual(
       await refusedLogin(stage, { name, password: "wrong" }),
       dialog("username or password error"),
     );
+    await program.configure({ setupTimeoutSeconds: 0.5 });
     await Promise.all(strangers.map(({ closed }) => closed));
+    await program.configure({});
     await figureBecomes(program, "game_pending_connections", (count) => count === 0);
     const after = await figures(program);
     const cut = "game_disconnects_setup_timeout";
@@ -73,32 +84,25 @@ describePrograms("serve: crowds of strangers", {
   test("logins that end at a random moment, by a reset or a fin, leave nothing behind", async () => {
     const { program } = stage;
     const before = await figures(program);
-    const seed = 20_261_122;
-    const random = seeded(seed);
-    const ends: string[] = [];
+    const random = seeded(20_261_122);
     for (let round = 0; round < 20; round++) {
-      await Promise.all(Array.from({ length: 10 }, async (_, at) => {
-        const plan = {
+      const visits = Array.from({ length: 10 }, (_, at) =>
+        briefVisit(stage, {
           name: `brief${round}_${at}`,
-          moment: Math.floor(random() * 7),
+          moment: Math.floor(random() * moments),
           share: random(),
           waitMs: random() * 40,
           byFin: random() < 0.4,
-        };
-        ends.push(await briefVisit(stage, plan));
-      }));
+        }));
+      await Promise.all(visits);
     }
-    assert.ok(new Set(ends).size === 2, `seed ${seed}: some ended by themselves, some by us`);
-    for (const name of ["game_players", "game_pending_connections", "game_crypto_queue"]) {
-      await figureBecomes(program, name, (count) => count === before(name));
-    }
-    await figureBecomes(program, "game_store_queue", (count) => count === 0);
-    // That of the question itself is over by the next one.
-    await figureBecomes(program, "active_connections", (count) => count === 0);
+    for (const name of places) await figureBecomes(program, name, (count) => count === 0);
     const after = await figures(program);
     assert.equal(after("game_faults"), before("game_faults"), program.log);
-    assert.equal(after("game_connections") - before("game_connections"), 200);
-    // Those whose login was cut short are there for a next one, or not yet: never half.
+    // Whoever was reset before he was taken is not among them.
+    const came = after("game_connections") - before("game_connections");
+    assert.ok(came > 100 && came <= 200, `${came} came`);
+    // An account whose first login was cut short is there, or can still be made: never half.
     await Promise.all(
       Array.from({ length: 20 }, (_, round) => stage.player("", { name: `brief${round}_0` })),
     );
@@ -131,7 +135,9 @@ describePrograms("serve: floods of logins", {
     );
     const refused = outcomes.filter((each) => each !== "in");
     assert.equal(refused.length, 10);
-    assert.deepEqual([...new Set(refused)], ["too many login attempts, please try again in a minute"]);
+    assert.deepEqual([...new Set(refused)], [
+      "too many login attempts, please try again in a minute",
+    ]);
     const login = { name: "flood0", password };
     assert.deepEqual(await refusedLogin(stage, login, localAddress), tooMany);
     await stage.player("", { name: "flood0", localAddress: "127.12.1.2" });
@@ -184,26 +190,25 @@ class Stranger {
   }
 }
 
-/** Goes as far as `moment` says and ends; tells whose doing the end was. */
+/** Before the greeting, within the Setup, three times while it is worked on, in the lobby. */
+const moments = 6;
+
+/** Comes, goes as far as `moment` says, and ends. */
 async function briefVisit(
   stage: Stage,
   plan: { name: string; moment: number; share: number; waitMs: number; byFin: boolean },
-): Promise<"ours" | "theirs"> {
+): Promise<void> {
   const { name, moment, share, waitMs, byFin } = plan;
   const client = await GameClient.connect({ port: stage.program.port });
-  const end = () => byFin ? client.close() : client.reset();
   if (moment > 0) {
     const cipher = clientCipher(await client.greeted(), password);
     const data = encode([name, cipher, md5OfNothing, "0.5.19", name]);
     const bytes = packetBytes({ id: -2, type: 0x412, command: "Setup", data });
     client.sendRaw(moment === 1 ? bytes.subarray(0, Math.floor(bytes.length * share)) : bytes);
   }
-  // Moments 2 and 3 follow the Setup at once, the next ones while it is worked on, the last after.
-  if (moment === 4 || moment === 5) await new Promise((resolve) => setTimeout(resolve, waitMs));
-  if (moment === 6) await client.expect("EnterLobby");
-  const how = client.ending === undefined ? "ours" : "theirs";
-  await end();
-  return byFin ? "theirs" : how;
+  if (moment === 3 || moment === 4) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  if (moment === 5) await client.expect("EnterLobby");
+  await (byFin ? client.close() : client.reset());
 }
 
 /** Numbers from 0 to 1, the same for the same seed. */

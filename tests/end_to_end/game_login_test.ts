@@ -158,7 +158,7 @@ describePrograms("serve: logging in", {
 
   test("the same account again ends the old connection and goes to the lobby", async () => {
     const old = await stage.player("twice");
-    const ear = new Ear(old);
+    const ear = await Ear.of(old);
     const { name, id } = old;
     const again = await stage.player("", { name });
     assert.equal(again.id, id);
@@ -170,7 +170,7 @@ describePrograms("serve: logging in", {
   test("packets of other shapes are taken as existing clients send them", async () => {
     const client = await stage.player("odd");
     const lists = async (what: string) => {
-      const ear = new Ear(client);
+      const ear = await Ear.of(client);
       client.refreshRoomList();
       assert.deepEqual(await ear.heard(), ["UpdateRoomList []"], what);
     };
@@ -183,7 +183,7 @@ describePrograms("serve: logging in", {
       "long heads": "980421 1a00000412 580f52656672657368526f6f6d4c697374 590001 60",
     };
     for (const [what, hex] of Object.entries(taken)) {
-      const ear = new Ear(client);
+      const ear = await Ear.of(client);
       client.sendRaw(fromSpaced(hex));
       assert.deepEqual(await ear.heard(), ["UpdateRoomList []"], what);
     }
@@ -197,12 +197,13 @@ describePrograms("serve: logging in", {
       "a room's number as text": "8421 190412 49456e746572526f6f6d 4482613160",
     };
     for (const [what, hex] of Object.entries(ignored)) {
-      const ear = new Ear(client);
+      const ear = await Ear.of(client);
       client.sendRaw(fromSpaced(hex));
       assert.deepEqual(await ear.heard(), [], what);
     }
-    for (const command of ["QuitRoom", "AddRobot", "Ready", "StartGame", "Trust", "PushRequest"]) {
-      const ear = new Ear(client);
+    const ofRooms = ["QuitRoom", "AddRobot", "Ready", "StartGame", "Trust", "PushRequest"];
+    for (const command of [...ofRooms, "KickPlayer", "ChangeRoom", "Setup", "EnterLobby"]) {
+      const ear = await Ear.of(client);
       client.notify(command, "");
       assert.deepEqual(await ear.heard(), [], command);
     }
@@ -216,7 +217,7 @@ describePrograms("serve: logging in", {
     assert.equal(await stranger.closed, "fin");
     assert.deepEqual(stranger.received.map(({ command }) => command), ["NetworkDelayTest"]);
     const player = await stage.player("large");
-    const ear = new Ear(player);
+    const ear = await Ear.of(player);
     player.sendRaw(fromSpaced("8421 190412 4443686174 5a00100001"));
     assert.equal(await player.closed, "fin");
     assert.deepEqual(ear.heardByNow(), []);

@@ -10,7 +10,7 @@ describePrograms(
     test("who lost the connection comes back to his seat, and all are told in order", async () => {
       const { players: [owner, lost], guest } = await startGame(stage, { players: 2 });
       assert.ok(owner !== undefined && lost !== undefined);
-      const [ownerEar, guestEar] = [new Ear(owner), new Ear(guest)];
+      const [ownerEar, guestEar] = [await Ear.of(owner), await Ear.of(guest)];
       const { name, id } = lost;
       await lost.reset();
       await owner.expect("ServerMessage", ({ text }) => text === `${name} logged out`);
@@ -42,7 +42,7 @@ describePrograms(
     test("a second login into a running game takes the seat over, and nobody was offline", async () => {
       const { players: [owner, twice] } = await startGame(stage, { players: 2 });
       assert.ok(owner !== undefined && twice !== undefined);
-      const [ear, oldEar] = [new Ear(owner), new Ear(twice)];
+      const [ear, oldEar] = [await Ear.of(owner), await Ear.of(twice)];
       const { name, id } = twice;
       const again = await stage.player("", { name });
       assert.equal(await twice.closed, "fin");
@@ -58,7 +58,7 @@ describePrograms(
       assert.ok(owner !== undefined);
       guest.enterRoom(roomId);
       assert.equal((await guest.expect("ErrorMsg")).text, "Room is full or already started!");
-      const [guestEar, ownerEar] = [new Ear(guest), new Ear(owner)];
+      const [guestEar, ownerEar] = [await Ear.of(guest), await Ear.of(owner)];
       guest.observeRoom(roomId);
       assert.match(
         (await guest.expect("Observe")).diag,
@@ -138,7 +138,7 @@ describePrograms(
       const { players, guest, roomId } = await startGame(stage, { players: 2, robots: 1 });
       const [one, two] = players;
       assert.ok(one !== undefined && two !== undefined);
-      const ear = new Ear(two);
+      const ear = await Ear.of(two);
       one.pushRequest("end,win,lose,draw");
       await two.expect("RemovePlayer");
       const said = (await ear.heard()).map((text) => {
@@ -160,7 +160,7 @@ describePrograms(
     test("who runs away is told the same as the others, and closed", async () => {
       const { players: [one, two] } = await startGame(stage, { players: 2 });
       assert.ok(one !== undefined && two !== undefined);
-      const [ear, runEar] = [new Ear(one), new Ear(two)];
+      const [ear, runEar] = [await Ear.of(one), await Ear.of(two)];
       const { name, id } = two;
       two.quitRoom();
       assert.equal(await two.closed, "fin");
@@ -181,7 +181,7 @@ describePrograms(
     test("rules that crash cost their games: everybody is told and back in the lobby", async () => {
       const { players: [one, two] } = await startGame(stage, { players: 2 });
       assert.ok(one !== undefined && two !== undefined);
-      const ear = new Ear(two);
+      const ear = await Ear.of(two);
       one.pushRequest("crash");
       await two.expect("EnterLobby");
       const [dialogText, lobby] = await ear.heard();

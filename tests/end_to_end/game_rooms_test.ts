@@ -17,7 +17,7 @@ const errors = {
 
 /** What an attempt makes its client hear. */
 async function answer(client: GameClient, attempt: () => void): Promise<string[]> {
-  const ear = new Ear(client);
+  const ear = await Ear.of(client);
   attempt();
   return await ear.heard();
 }
@@ -31,7 +31,7 @@ describePrograms(
       const id = await openRoom(owner, guest, { name: "entering", capacity: 3 });
       owner.addRobot();
       await owner.expect("AddPlayer");
-      const [ownerEar, guestEar] = [new Ear(owner), new Ear(guest)];
+      const [ownerEar, guestEar] = [await Ear.of(owner), await Ear.of(guest)];
       guest.enterRoom(id);
       const settings = diagnose(settingsBytes(""));
       assert.deepEqual(await guestEar.heard(), [
@@ -91,7 +91,7 @@ describePrograms(
       const id = await openRoom(owner, guest, { name: "kicking", capacity: 2 });
       guest.enterRoom(id);
       await guest.expect("RoomOwner");
-      const [ownerEar, guestEar] = [new Ear(owner), new Ear(guest)];
+      const [ownerEar, guestEar] = [await Ear.of(owner), await Ear.of(guest)];
       guest.kick(owner.id);
       assert.deepEqual(await guestEar.heard(), [], "a guest kicks nobody");
       owner.kick(owner.id);
@@ -169,7 +169,7 @@ describePrograms(
       assert.deepEqual(await answer(owner, () => owner.notify("ChangeRoom", small)), [
         errors.tooSmall,
       ]);
-      const guestEar = new Ear(guest);
+      const guestEar = await Ear.of(guest);
       const said = await answer(owner, () => owner.notify("ChangeRoom", data));
       assert.deepEqual(said, [
         `ChangeRoom ${diagnose(data.bytes)}`,
@@ -196,7 +196,7 @@ describePrograms(
       await guest.expect("ReadyChanged");
       await owner.expect("ReadyChanged");
       assert.deepEqual(await answer(guest, () => guest.startGame()), [], "a guest");
-      const ear = new Ear(owner);
+      const ear = await Ear.of(owner);
       owner.startGame();
       await owner.expect("StartGame");
       assert.deepEqual((await ear.heard()).slice(0, 4), [
@@ -243,7 +243,7 @@ describePrograms(
       two.enterRoom(id);
       await two.expect("RoomOwner");
       await one.expect("AddPlayer");
-      const ear = new Ear(one);
+      const ear = await Ear.of(one);
       two.chat("hello", 2);
       await one.expect("Chat");
       const hello = `Chat {"msg": "hello", "sender": ${two.id}, "type": 2}`;
@@ -255,7 +255,7 @@ describePrograms(
       const id = await openRoom(owner, guest, { name: "leaving", capacity: 2 });
       guest.enterRoom(id);
       await guest.expect("UpdateGameData", ({ value }) => (value as number[])[0] === guest.id);
-      const ear = new Ear(guest);
+      const ear = await Ear.of(guest);
       await owner.reset();
       await guest.expect("RoomOwner");
       assert.deepEqual(await ear.heard(), [

@@ -93,9 +93,15 @@ export class Ear {
   readonly #client: GameClient;
   #from: number;
 
-  constructor(client: GameClient) {
+  private constructor(client: GameClient) {
     this.#client = client;
     this.#from = client.received.length;
+  }
+
+  /** Begins to listen when everything that is on its way to the client has arrived. */
+  static async of(client: GameClient): Promise<Ear> {
+    await client.settled();
+    return new Ear(client);
   }
 
   /**

@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { GameClient } from "../client/game_client.ts";
 import { traceLines } from "../wire/golden_traces.ts";
 import { isOfRules } from "./recording_masks.ts";
+
+/** The md5 of the core that was recorded (commit 88a912f). */
+export const md5OfCore = "1472a5d0de9b704a281027e348f8b6d7";
+
+/** A copy of that core, which is not part of this repository. */
+export const realCore = process.env.FREEKILL_CORE_DIR ?? "";
+
+/** Why tests with a real core are skipped, or false. */
+export const withoutCore: string | false = existsSync(join(realCore, "lua/server/rpc/entry.lua"))
+  ? false
+  : "FREEKILL_CORE_DIR names no freekill-core";
 
 /** Kinds of the rules' words in the order in which one client first heard them in a game. */
 type Kinds = readonly string[];

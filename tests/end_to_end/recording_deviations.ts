@@ -178,8 +178,10 @@ export const scriptedGames: readonly Deviation[] = [
   one("game_trust", 1346, onOrder, [...gameEnds("A"), 1346]),
 ];
 
-/** What depends on who is dealt which role. */
-export const realGames: readonly Deviation[] = [];
+/** What depends on who is dealt which role: who misses requests first, for one. */
+export const realGames: readonly Deviation[] = [
+  { ...one("game_timeout", 237, "either may be the one whose turns come first", []), to: 337 },
+];
 
 function cutChat(conn: string): string {
   const chat = { msg: "a".repeat(299), sender: 13, type: 1, userName: "guddekA" };

@@ -33,6 +33,8 @@ export interface PlayOptions {
   readonly sameAddress?: string;
   /** Called with each new client. */
   readonly prepare?: (client: GameClient) => void;
+  /** Called at the end, while everybody is still connected. */
+  readonly afterwards?: (clients: readonly GameClient[]) => Promise<void>;
   /** Waits until the rules have said a good part of what they had said then, before going on. */
   readonly pacedByRules?: boolean;
   /** How long an answer may take, beyond the time that it took in the recording. */
@@ -87,6 +89,7 @@ export class RecordingPlayer {
     try {
       for (let at = 0; at < this.#steps.length;) at += await this.#step(at);
       await this.#finish();
+      await this.#options.afterwards?.(this.clients);
     } finally {
       for (const { client } of this.#all) if (client.ending === undefined) client.reset();
     }

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { after, it } from "node:test";
 import { GameProgram, type ProgramKind, withGameProgram } from "../client/game_program.ts";
-import { md5OfNothing } from "../client/game_client.ts";
+import { type GameClient, md5OfNothing } from "../client/game_client.ts";
+import { packetType } from "../client/game_packet.ts";
 import { describeTraces, type TraceLine, traceLines, traceNames } from "../wire/golden_traces.ts";
-import { RecordedGames } from "./recorded_games.ts";
+import { md5OfCore, realCore, RecordedGames, withoutCore } from "./recorded_games.ts";
 import { deviations, realGames, scriptedGames } from "./recording_deviations.ts";
 import { type PlayOptions, RecordingPlayer } from "./recording_player.ts";
 import { readScript } from "./recording_script.ts";
@@ -48,13 +47,6 @@ const needs: Readonly<
 
 const datagrams = "udp";
 const games = traceNames().filter((name) => name.startsWith("game_") || name === "guest_rights");
-
-/** Md5 of the core that was recorded (commit 88a912f). */
-const md5OfCore = "1472a5d0de9b704a281027e348f8b6d7";
-const core = process.env.FREEKILL_CORE_DIR;
-const noCore = core !== undefined && existsSync(join(core, "lua/server/rpc/entry.lua"))
-  ? false
-  : "FREEKILL_CORE_DIR names no freekill-core";
 
 /** Real games take the time that they take. */
 const patienceWithCoreMs = 60_000;
@@ -125,7 +117,7 @@ for (const kind of ["binary", "deno"] as const) {
 
     for (const trace of games) {
       it(`plays ${trace} with a real core, in which the same kinds come in the same order`, {
-        skip: noCore,
+        skip: withoutCore,
       }, () => playWithCore(kind, trace));
     }
   });
@@ -135,21 +127,34 @@ async function playWithCore(kind: ProgramKind, trace: string): Promise<void> {
   const { game: _, ...options } = needs[trace] ?? {};
   const table = [...deviations, ...realGames].filter((each) => each.trace === trace);
   const root = { lua_memory_mb: 512 };
-  const program = { ...programOptions(kind, {}), core: core as string, root };
+  const program = { ...programOptions(kind, {}), core: realCore, root };
   await withGameProgram(program, async (program) => {
     const player = new RecordingPlayer(program, readScript(trace, table), {
       md5: md5OfCore,
       ...options,
       pacedByRules: true,
       patienceMs: patienceWithCoreMs,
-      prepare: (client) => {
-        if (trace !== "game_timeout") client.answerRequests(() => "__cancel");
-      },
+      ...trace === "game_timeout"
+        ? { afterwards: oneIsKicked }
+        : { prepare: (client) => client.answerRequests(() => "__cancel") },
     });
     await player.play();
     const recorded = new RecordedGames(games);
     for (const client of player.clients) recorded.assertAlike(client);
   });
+}
+
+/** Nobody answers: whoever misses the third request in a row is closed, and the other is told. */
+async function oneIsKicked(clients: readonly GameClient[]): Promise<void> {
+  const kicked = await Promise.race(clients.map(async (client) => {
+    await client.until(() => client.ending !== undefined, { withinMs: patienceWithCoreMs });
+    return client;
+  }));
+  const other = clients.find((client) => client !== kicked) as GameClient;
+  await other.expect("NetStateChanged", ({ diag }) => /^\[\d+, 'offline'\]$/.test(diag));
+  const requests = kicked.received.filter(({ type }) => type === packetType.serverRequest);
+  assert.ok(requests.length >= 3, `closed after ${requests.length} requests`);
+  assert.equal(kicked.ending, "fin");
 }
 
 /** Waits until the server has seen the last client go. */

@@ -182,6 +182,8 @@ export class FakeConnection<T> implements TcpConnection<T> {
       this.#scheduleRead("is_here");
       this.#wire.schedule(() => this.peer.#windowOpened());
       if (!this.#paused) this.#call(() => this.#handlers.data(this, segment));
+      // They were valid only during the call: who kept them is to notice.
+      segment.fill(0xee);
     } else if (this.#finArrived && !this.#finSeen) {
       this.#finSeen = true;
       this.#reason ??= "remote";

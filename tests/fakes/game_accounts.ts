@@ -52,7 +52,9 @@ export class FakeAccounts implements UsersPort {
   gate: Promise<unknown> = Promise.resolve();
   /** Called before each operation is done; what it throws rejects nobody, but throws at once. */
   before: (operation: UsersOperation | GameSaveOperation) => void = () => {};
-  readonly #accounts = new Map<string, { facts: AccountFacts; uuid: string }>();
+  readonly #byName = new Map<string, { facts: AccountFacts }>();
+  readonly #byUid = new Map<number, { facts: AccountFacts }>();
+  readonly #perDevice = new Map<string, number>();
   readonly #saves = new Map<string, Uint8Array>();
   #lastUid = 0;
 
@@ -68,18 +70,18 @@ export class FakeAccounts implements UsersPort {
       statistics: [],
       ...facts,
     };
-    this.#accounts.set(name, { facts: account, uuid: "" });
+    const entry = { facts: account };
+    this.#byName.set(name, entry);
+    this.#byUid.set(account.uid, entry);
     return account;
   }
 
   /** The operations of one kind, in order. */
   of<Kind extends (UsersOperation | GameSaveOperation)["kind"]>(kind: Kind) {
-    return this.operations.filter((operation): operation is
-      & (UsersOperation | GameSaveOperation)
-      & {
-        readonly kind: Kind;
-      } => operation.kind === kind
-    );
+    return this.operations.filter((operation): operation is Extract<
+      UsersOperation | GameSaveOperation,
+      { readonly kind: Kind }
+    > => operation.kind === kind);
   }
 
   users<Operation extends UsersOperation>(
@@ -110,24 +112,22 @@ export class FakeAccounts implements UsersPort {
 
   #users(operation: UsersOperation): UsersAnswer {
     switch (operation.kind) {
-      case "look_up": {
-        const all = [...this.#accounts.values()];
+      case "look_up":
         return {
-          account: this.#accounts.get(operation.name)?.facts,
-          deviceAccounts: all.filter(({ uuid }) => uuid === operation.uuid).length,
+          account: this.#byName.get(operation.name)?.facts,
+          deviceAccounts: this.#perDevice.get(operation.uuid) ?? 0,
         };
-      }
       case "register": {
         const { name, password: legacy, uuid } = operation;
-        if (this.#accounts.has(name)) return { outcome: "name_taken" };
+        if (this.#byName.has(name)) return { outcome: "name_taken" };
         const { uid, avatar } = this.add(name, legacy.hash, { password: { legacy } });
-        this.#accounts.set(name, { facts: this.#accounts.get(name)!.facts, uuid });
+        this.#perDevice.set(uuid, (this.#perDevice.get(uuid) ?? 0) + 1);
         return { outcome: "created", uid, avatar };
       }
       case "look_up_password":
-        return this.#byUid(operation.uid)?.facts.password ?? {};
+        return this.#byUid.get(operation.uid)?.facts.password ?? {};
       case "set_password": {
-        const found = this.#byUid(operation.uid);
+        const found = this.#byUid.get(operation.uid);
         if (found === undefined) return false;
         found.facts = { ...found.facts, password: operation.password };
         return true;
@@ -135,10 +135,6 @@ export class FakeAccounts implements UsersPort {
       default:
         return null;
     }
-  }
-
-  #byUid(uid: number) {
-    return [...this.#accounts.values()].find(({ facts }) => facts.uid === uid);
   }
 }
 

@@ -129,6 +129,20 @@ describe("Deliveries", () => {
     assert.deepEqual([socket.writes.length, slow.length], [2, 1]);
   });
 
+  it("gives up within a turn who gets too much in it, and joins nothing for him", () => {
+    const { deliveries, slow, turn } = stage(10);
+    const { peer, socket } = peerProbe();
+    turn(() => {
+      deliveries.add(peer, packet(1, 2, 3, 4, 5));
+      deliveries.add(peer, packet(6, 7, 8, 9, 10));
+      assert.deepEqual(slow, []);
+      deliveries.add(peer, packet(11));
+      assert.deepEqual(slow, [peer]);
+    });
+    assert.deepEqual(socket.writes, []);
+    assert.equal(deliveries.writes, 0);
+  });
+
   it("sends what is added while it flushes, to those before and after", () => {
     const clock = fakeClock();
     const [first, slow, last] = [peerProbe(1), peerProbe(2), peerProbe(3)];

@@ -3,6 +3,7 @@ import { nodeZlib } from "../../src/adapters/node/zlib.ts";
 import { defaultGameConfig, type GameConfig } from "../../src/config/game_config.ts";
 import { BanView } from "../../src/game/accounts/ban_view.ts";
 import type { BanChange } from "../../src/game/accounts/users_operations.ts";
+import type { GamePeer } from "../../src/game/game_peer.ts";
 import { GameServer } from "../../src/game/game_server.ts";
 import { LobbyStore } from "../../src/game/lobby_store.ts";
 import type { LobbyEvent } from "../../src/game/lobby_events.ts";
@@ -31,7 +32,6 @@ export interface StageOptions {
   readonly adopts?: "silent" | "first_bytes";
   /** Stands between lobby and store. */
   readonly perform?: (operation: StoreOperation, perform: () => void) => void;
-  readonly outboundBytesMax?: number;
 }
 
 /** Keeps what it is told, and ends nothing by itself. */
@@ -65,12 +65,8 @@ export class StageRules implements RulesState {
   }
 }
 
-interface Guest {
-  data(bytes: Uint8Array): void;
-  end(): void;
-  drain(): void;
-  closed(reason: TcpCloseReason): void;
-}
+/** Whose a connection is: nobody's until something comes, the game's, or the host's for good. */
+type Holder = GamePeer | "nobody" | "host";
 
 /** A game server in memory: real lobby and rooms, fake network, clock, accounts and rules. */
 export class ServerStage {
@@ -81,6 +77,8 @@ export class ServerStage {
   readonly bans: BanView;
   readonly game: GameServer;
   readonly rules: StageRules[] = [];
+  /** Those whose connections are open, at the server's end. */
+  readonly peers = new Set<GamePeer>();
   /** Connections that the game gave back to the host protocol, and what they had said. */
   readonly givenBack: Uint8Array[] = [];
   /** What came out of a handler: a fault that only the host would have caught. */
@@ -118,6 +116,9 @@ export class ServerStage {
 
   static async open(options: StageOptions = {}): Promise<ServerStage> {
     const stage = new ServerStage(options);
+    // Bun's zlib, when it fails, runs what promises wait for in the middle of the caller, unless the
+    // event loop is within a turn of its own: a timer's, from here on.
+    await new Promise((resolve) => setTimeout(resolve));
     await stage.#listen();
     return stage;
   }
@@ -183,30 +184,44 @@ export class ServerStage {
   async #listen(): Promise<void> {
     const { game } = this;
     const isSilent = this.#options.adopts !== "first_bytes";
-    const giveBack = (_: TcpConnection<unknown>, bytes: Uint8Array) =>
-      void this.givenBack.push(bytes.slice());
-    const { outboundBytesMax = limits.outboundBytesMax } = this.#options;
+    const giveBack = (connection: TcpConnection<unknown>, bytes: Uint8Array) => {
+      connection.data = "host";
+      this.givenBack.push(bytes.slice());
+    };
+    const adopt = (connection: TcpConnection<Holder>, bytes: Uint8Array | undefined) => {
+      const peer = game.adopt(connection, {
+        bytes,
+        giveBack: bytes === undefined ? giveBack : undefined,
+      });
+      connection.data = peer ?? "host";
+      if (peer !== undefined) this.peers.add(peer);
+    };
+    const peerOf = ({ data }: TcpConnection<Holder>) => typeof data === "string" ? undefined : data;
     const machine = this.#network.machine(serverHosts.ipv4, serverHosts.ipv6);
-    await machine.tcp.listen<Guest | undefined>({
+    await machine.tcp.listen<Holder>({
       host: "::",
       port,
-      limits: { ...limits, outboundBytesMax },
+      limits,
       handlers: {
         open(connection) {
-          connection.data = undefined;
-          if (!isSilent) return;
-          connection.data = game.adopt(connection, { bytes: undefined, giveBack });
+          connection.data = "nobody";
+          if (isSilent) adopt(connection, undefined);
         },
         data(connection, bytes) {
           // Nobody may keep them: they are overwritten after the call, as a real adapter's are.
           const lent = bytes.slice();
-          if (connection.data !== undefined) connection.data.data(lent);
-          else connection.data = game.adopt(connection, { bytes: lent, giveBack: undefined });
+          if (connection.data === "nobody") adopt(connection, lent);
+          else peerOf(connection)?.data(lent);
           lent.fill(0xee);
         },
-        end: (connection) => connection.data?.end(),
-        drain: (connection) => connection.data?.drain(),
-        close: (connection, reason) => connection.data?.closed(reason),
+        end: (connection) => peerOf(connection)?.end(),
+        drain: (connection) => peerOf(connection)?.drain(),
+        close: (connection, reason) => {
+          const peer = peerOf(connection);
+          if (peer === undefined) return;
+          peer.closed(reason);
+          this.peers.delete(peer);
+        },
       },
     });
   }

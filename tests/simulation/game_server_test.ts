@@ -10,13 +10,13 @@ const players = Number(process.env["FREEKILL_GW_SIMULATION_PLAYERS"] ?? (nightly
 const firstSeed = Number(process.env["FREEKILL_GW_TEST_SEED"] ?? 1);
 const minutes = 20;
 /** So that fifty seeds take less than half a minute. */
-const pauseMs = 10_000;
+const pauseMs = 20_000;
 
 /** What must have happened somewhere, or the simulation shows less than it says. */
 const expected = {
   done: [
-    "answer run_away Reconnect Observe GameOver cut fail second_login flood garbage odd sleep",
-    "wrong_password UpdatePassword ChangeRoom KickPlayer LobbyTask PushRequest Trust StartGame",
+    "answer run_away Reconnect Observe GameOver cut fail second_login flood burst garbage odd sleep",
+    "leave_while_logging_in wrong_password UpdatePassword ChangeRoom KickPlayer LobbyTask PushRequest Trust StartGame",
     "kick kill_room reload packages mute ban ban_ip announce",
   ].join(" ").split(" "),
   disconnects: [

@@ -6,6 +6,7 @@ import type { Visitor } from "../../src/game/lobby_players.ts";
 import type { Player } from "../../src/game/player.ts";
 import type { Room } from "../../src/game/room.ts";
 import { abandonMsMax } from "../../src/game/room_game.ts";
+import { npcsMax } from "../../src/game/room_seats.ts";
 import type { SimClient } from "./sim_client.ts";
 import type { WatchedSocket } from "./watched_socket.ts";
 
@@ -39,6 +40,8 @@ export class Invariants {
   /** The rules let go of their game before they heard that these came to it. */
   readonly #stranded = new WeakSet<SimClient>();
   #roomsSeen = 0;
+  /** Players, observers and robots in the rooms that were just looked at. */
+  #whereabouts = 0;
   /** Views of rooms that were compared: a check that never happens shows nothing. */
   viewsCompared = 0;
 
@@ -50,11 +53,21 @@ export class Invariants {
   check(now: number): void {
     this.#checkConnections();
     this.#checkPlayers();
+    this.#whereabouts = 0;
     for (const room of this.#server.lobby.rooms.all()) this.#checkRoom(room, now);
+    assert.equal(this.#server.lobby.whereaboutsSize, this.#whereabouts, "who is where is known");
     for (const id of this.#emptySince.keys()) {
       if (this.#server.lobby.rooms.room(id) === undefined) this.#emptySince.delete(id);
     }
     for (const visitor of this.#server.lobby.online.all) this.#compareView(visitor, now);
+  }
+
+  /** A connection is gone; it must have been closed for what its client did. */
+  closed({ peer: { id, closedFor }, client }: Link): void {
+    const isOfPacket = closedFor?.startsWith("packet_") === true;
+    if (isOfPacket) assert.ok(client.sent.has("garbage"), `${id} sent packets: ${closedFor}`);
+    if (closedFor === "flood") assert.ok(client.sent.has("flood"), `${id} sent no flood`);
+    if (closedFor === "heartbeat") assert.ok(client.isCut, `${id} answered its heartbeats`);
   }
 
   #checkConnections(): void {
@@ -111,7 +124,12 @@ export class Invariants {
     assert.ok(taken.some(({ player }) => player === owner), `the owner of ${room.id} sits there`);
     const ids = taken.map(({ player }) => player.id);
     assert.equal(new Set(ids).size, ids.length, `somebody sits twice in room ${room.id}`);
+    const npcs = npcsMax - room.seats.npcPlaces;
+    this.#whereabouts += taken.length + observers.length + npcs;
     if (room.state.kind === "waiting") {
+      assert.equal(npcs, 0, `robots of the rules outlive the game of room ${room.id}`);
+      const isOld = taken.some(({ player, ready }) => player.isRobot && !ready);
+      assert.ok(!isOld, `a robot outlives the game of room ${room.id}`);
       assert.ok(room.seats.seatOf(owner as Player)?.isConnected, `${room.id} has a human owner`);
       assert.ok(taken.every(({ player, isConnected }) => player.isRobot || isConnected));
     }

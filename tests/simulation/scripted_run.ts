@@ -100,13 +100,15 @@ export class ScriptedRun implements RulesRun {
     const { connId } = task.player;
     const data = encodeCbor(null);
     const told: RulesNotice = { kind: "do_notify", connId, command: "TaskStarted", data };
-    const next = dice.one<RulesNotice>([
+    const next = dice.one<RulesNotice | undefined>([
       over,
+      // It goes on until its player leaves the lobby.
+      undefined,
       { kind: "task_delay", taskId, ms: dice.between(0, 20_000) },
       { kind: "task_save_state", taskId, of: "player", key: "t", json: "{}" },
       { kind: "task_get_state", taskId, of: "server", key: "t" },
-    ])!;
-    return [told, next];
+    ]);
+    return next === undefined ? [told] : [told, next];
   }
 
   #resumeTask({ roomId: taskId }: LuaCall & { readonly roomId: number }): RulesNotice[] {

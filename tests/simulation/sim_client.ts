@@ -29,6 +29,8 @@ export class SimClient {
   /** Nothing arrives any more, and it does not know. */
   isCut = false;
   isPaused = false;
+  /** What it sent that may cost it its connection. */
+  readonly sent = new Set<"garbage" | "flood">();
   /** The newest question. */
   awaited: number | undefined;
   lastText = "";

@@ -119,6 +119,10 @@ export class SimPlayer {
     const version = dice.chance(0.01) ? "0.5.18" : "0.5.19";
     client.stage = "setup_sent";
     client.say("Setup", [this.name, cipher, this.#world.md5(), version, `device-${this.name}`]);
+    if (!dice.chance(0.04)) return;
+    const how = dice.one(["end", "destroy", "fail"] as const)!;
+    this.#world.did("leave_while_logging_in");
+    this.#world.clock.after(dice.below(300), () => client.close(how));
   }
 
   #notified(client: SimClient, { command }: GamePacket): void {
@@ -161,6 +165,7 @@ export class SimPlayer {
       garbage: 3,
       odd: 8,
       flood: 0.3,
+      burst: 0.5,
       sleep: 3,
     };
     const what = dice.weighted(ways);
@@ -180,10 +185,16 @@ export class SimPlayer {
       case "second_login":
         return this.#connect();
       case "garbage":
+        client.sent.add(what);
+        return client.write(someGarbage(dice, "no_packet"));
       case "odd":
-        return client.write(someGarbage(dice, what === "odd" ? "ignored" : "no_packet"));
+        return client.write(someGarbage(dice, "ignored"));
       case "flood":
-        for (let i = 0; i < 900; i++) client.say("Trust");
+        client.sent.add(what);
+        for (let i = 0; i < 1_500; i++) client.say("Trust");
+        return;
+      case "burst":
+        for (let i = 0; i < 400; i++) client.say("ReadGlobalSaveState", "k");
         return;
       case "sleep":
         client.pause();

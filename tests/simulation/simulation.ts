@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { defaultGameConfig, type GameConfig } from "../../src/config/game_config.ts";
 import { BanView } from "../../src/game/accounts/ban_view.ts";
-import type { GamePeer } from "../../src/game/game_peer.ts";
 import { GameServer } from "../../src/game/game_server.ts";
 import { LobbyStore } from "../../src/game/lobby_store.ts";
 import { RulesQueue } from "../../src/game/lua/rules_queue.ts";
@@ -29,7 +28,7 @@ export interface SimulationParts {
 }
 
 /** How often everything is looked at. */
-const checkMs = 2_000;
+const checkMs = 3_000;
 /** Players share addresses, as families do. */
 const addressesMax = 30;
 /** Seven heartbeats of half a minute find the dead; rooms and rules get another minute. */
@@ -164,7 +163,14 @@ export class Simulation {
 
   async #listen(): Promise<void> {
     const links = this.#links;
-    const ended = (peer: GamePeer) => links.delete(peer.id);
+    const ended = (link: Link) => {
+      links.delete(link.peer.id);
+      try {
+        this.#invariants.closed(link);
+      } catch (error) {
+        this.#complaint ??= String(error);
+      }
+    };
     await this.#network.machine(serverAddress.host).tcp.listen<Link | undefined>({
       ...serverAddress,
       limits: { outboundBytesMax: 4 * 2 ** 20, lingerMs: 5_000 },
@@ -193,7 +199,7 @@ export class Simulation {
           if (link === undefined) return;
           link.socket.isOver = true;
           link.peer.closed(reason);
-          ended(link.peer);
+          ended(link);
         },
       },
     });

@@ -45,14 +45,15 @@ export interface LuaExports {
   lua_setglobal(L: Pointer, name: Pointer): void;
 }
 
-/** Lua's WebAssembly, compiled and ready to be instantiated, together with what goes with it. */
+/** Lua's WebAssembly, compiled and ready to be instantiated, together with what goes with it. May be
+ * posted to other threads, which then share what was compiled. */
 export interface LuaProgram {
   readonly module: WebAssembly.Module;
   readonly trampolines: WebAssembly.Module;
   readonly tickSlot: number;
 }
 
-/** Compiles wasmoon's glue.wasm with a meter in every loop. Takes 15–25 ms: once a thread. */
+/** Compiles wasmoon's glue.wasm with a meter in every loop. Takes 15–25 ms. */
 export async function compileLua(glue: Uint8Array): Promise<LuaProgram> {
   const metered = meterLoops(glue, { interpreterCases: opcodes, pagesMin });
   const [module, trampolines] = await Promise.all([

@@ -1,4 +1,5 @@
 import { FileError, type FilesPort } from "../../ports/files.ts";
+import { encodeUtf8 } from "../../wire/utf8.ts";
 import { prepareScript } from "./script_text.ts";
 
 /** What a tree may hold. The largest collections of packages have some thousand scripts. */
@@ -46,6 +47,20 @@ export async function readPackageTree(
   const reader = new TreeReader(files, dataDirectory);
   await reader.directory(root, 1);
   return pack(reader.entries);
+}
+
+/** The tree of a data directory that would hold these files alone: texts by their paths in it. */
+export function packageTreeOf(files: Iterable<readonly [path: string, text: string]>): PackageTree {
+  const entries = new Map<string, Entry>();
+  for (const [path, text] of files) {
+    const parts = path.split("/");
+    for (let depth = 1; depth < parts.length; depth++) {
+      const folder = parts.slice(0, depth).join("/");
+      entries.set(folder, { path: folder, text: undefined });
+    }
+    entries.set(path, { path, text: prepareScript(encodeUtf8(text)) });
+  }
+  return pack([...entries.values()]);
 }
 
 class TreeReader {

@@ -230,7 +230,9 @@ export class RulesQueue implements LuaHost {
   /** Memory of a state may never shrink: one that nobody needs makes room for a fresh one. */
   #recycle(): void {
     const run = this.#run;
-    if (run?.isBloated !== true || this.load > 0 || this.#waiting.length > 0) return;
+    if (this.#isClosed || run?.isBloated !== true || this.load > 0 || this.#waiting.length > 0) {
+      return;
+    }
     void run.stop();
     this.start();
   }

@@ -1,5 +1,6 @@
 import type { LuaEngineFactory } from "./lua_engine.ts";
 import type { LuaCall } from "./lua_host.ts";
+import type { LuaProgram } from "./lua_wasm.ts";
 import type { PackageTree } from "./package_tree.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import type { TurnFacts } from "./rules_facts.ts";
@@ -16,6 +17,8 @@ export type RulesWorkerIn =
     readonly memoryBytesMax: number;
     /** One shared 32-bit integer: when it is not 0, whatever runs is given up within milliseconds. */
     readonly stop: SharedArrayBuffer;
+    /** From another worker, if there was one. */
+    readonly program?: LuaProgram;
   }
   /** One at a time. */
   | { readonly kind: "turn"; readonly call: LuaCall; readonly facts: TurnFacts }

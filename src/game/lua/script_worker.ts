@@ -1,4 +1,5 @@
 import type { LuaEngineFactory } from "./lua_engine.ts";
+import type { LuaProgram } from "./lua_wasm.ts";
 import type { LoadedScript, ScriptOutcome } from "./script_host.ts";
 import { openScriptState, type ScriptState } from "./script_state.ts";
 
@@ -17,8 +18,9 @@ export type ScriptWorkerIn =
 
 /** From the worker. */
 export type ScriptWorkerOut =
-  /** Once, first: Lua is compiled. What takes time from here on is the script. */
-  | { readonly kind: "ready" }
+  /** Once, first: Lua is compiled, here if `program` is there. What takes time from here on is the
+   * script. */
+  | { readonly kind: "ready"; readonly program?: LuaProgram }
   /** Instead of that: Lua could not be compiled; nothing comes after it. */
   | { readonly kind: "broken"; readonly reason: string }
   /** `usable`: a state that is fit for more is there. Without one nothing further is answered: this

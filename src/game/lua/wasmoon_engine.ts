@@ -8,11 +8,11 @@ import type {
   LuaOutcome,
   LuaValue,
 } from "./lua_engine.ts";
-import { compileLua, instantiateLua, type LuaInstance, type Pointer } from "./lua_wasm.ts";
+import { instantiateLua, type LuaInstance, type LuaProgram, type Pointer } from "./lua_wasm.ts";
 import { fuelExport } from "./wasm_meter.ts";
 
 /**
- * The Lua of npm's wasmoon, driven through the raw exports of its glue.wasm (`glue` is that file).
+ * The Lua of npm's wasmoon, driven through the raw exports of its glue.wasm.
  *
  * How a call is bounded: every loop of the program burns fuel (see `meterLoops`); when it is used up,
  * `tick` looks at the clock. Past `turnMs` it sets a hook on the coroutine that runs, which raises an
@@ -22,8 +22,7 @@ import { fuelExport } from "./wasm_meter.ts";
  * error) the loop goes on until `giveUpMs`; then a JavaScript exception unwinds everything and the
  * state is dead.
  */
-export async function wasmoonEngines(glue: Uint8Array): Promise<LuaEngineFactory> {
-  const program = await compileLua(glue);
+export function wasmoonEngines(program: LuaProgram): LuaEngineFactory {
   return {
     open: (options) =>
       new WasmoonEngine(

@@ -1,6 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { WorkerHandle, WorkersPort } from "../../ports/workers.ts";
 import type { LuaCall } from "./lua_host.ts";
+import type { LuaProgram } from "./lua_wasm.ts";
 import type { PackageTree } from "./package_tree.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import { type FactsHost, npcStock, turnFacts } from "./rules_facts.ts";
@@ -12,6 +13,12 @@ import type { ScriptWorkerOut } from "./script_worker.ts";
 const startMsMax = 65_000;
 /** Added to the two turns after which the worker's guard gives a state up. */
 const lostGraceMs = 1_000;
+
+/** What all workers of a server share. */
+export interface SharedLua {
+  /** Lua as the first worker has compiled it: the next are ready in half the time. */
+  program?: LuaProgram;
+}
 
 export interface WorkerRunOptions {
   /** The packages as they are now. What it rejects with is why the rules cannot run. */
@@ -27,6 +34,8 @@ export interface WorkerRunOptions {
   /** A state that holds nothing and has grown over so many MiB is to be replaced. */
   readonly recycleMb: number;
   readonly host: FactsHost;
+  /** Absent: each worker compiles Lua for itself. */
+  readonly shared?: SharedLua;
 }
 
 /**
@@ -100,7 +109,7 @@ export class WorkerRun implements RulesRun {
 
   #start(tree: PackageTree): void {
     if (this.#state !== "starting") return;
-    const { directory, disabledPacks, turnMs, memoryMb } = this.#options;
+    const { directory, disabledPacks, turnMs, memoryMb, shared } = this.#options;
     this.#worker = this.#ports.workers.start<RulesWorkerIn, RulesWorkerOut | ScriptWorkerOut>({
       entry: "lua_worker",
       name: "rules",
@@ -117,6 +126,7 @@ export class WorkerRun implements RulesRun {
       turnMs,
       memoryBytesMax: memoryMb * 1_048_576,
       stop: this.#stop,
+      ...(shared?.program === undefined ? {} : { program: shared.program }),
     });
   }
 
@@ -128,7 +138,11 @@ export class WorkerRun implements RulesRun {
 
   #receive(message: RulesWorkerOut | ScriptWorkerOut): void {
     if (this.#state === "ended") return;
+    const { shared } = this.#options;
     switch (message.kind) {
+      case "ready":
+        if (shared !== undefined && message.program !== undefined) shared.program = message.program;
+        return;
       case "opened":
         this.#stopTimer();
         this.#state = "open";

@@ -56,7 +56,7 @@ function readHeader(
     unit *= 128;
     if (unit > Number.MAX_SAFE_INTEGER) throw damaged();
   }
-  if (kind === OFS_DELTA) while (byteAt(pack, at++) & 128);
+  if (kind === OFS_DELTA) { while (byteAt(pack, at++) & 128); }
   else if (kind === REF_DELTA) at += HASH_BYTES;
   return { isDelta: kind === OFS_DELTA || kind === REF_DELTA, bytes, end: at };
 }

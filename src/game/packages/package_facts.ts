@@ -1,9 +1,11 @@
 import type { CryptoPort } from "../../ports/crypto.ts";
 import { FileError, type FilesPort } from "../../ports/files.ts";
+import type { GitIo } from "../../ports/git_io.ts";
 import type { SqlitePort } from "../../ports/sqlite.ts";
 import type { PackageEntry } from "../../wire/server_messages.ts";
 import { explainStoreError } from "../accounts/store_batch.ts";
 import { hashPackages, type KnownHashes } from "./package_md5.ts";
+import { isForClients } from "./package_source.ts";
 import { CORE_PACKAGE, packagesDbPath, readPackages } from "./packages_db.ts";
 
 /** The list in the data directory, for operators to compare with a client's. */
@@ -19,7 +21,8 @@ const TROUBLES_MAX = 20;
 export interface PackageFacts {
   /** What a client's must be: 32 hex digits. */
   readonly md5: string;
-  /** For `UpdatePackage`: all enabled packages of packages.db that have an address, in its order. */
+  /** For `UpdatePackage`: all enabled packages of packages.db that have an address which clients can
+   * reach, in its order. */
   readonly updateList: readonly PackageEntry[];
   /** Names of packages that are disabled in packages.db; never the core's. */
   readonly disabled: readonly string[];
@@ -39,6 +42,7 @@ export interface PackagesParts {
   readonly files: FilesPort;
   readonly crypto: Pick<CryptoPort, "md5">;
   readonly sqlite: SqlitePort;
+  readonly git: GitIo;
 }
 
 /** A package that is in packages.db, in `packages/`, or in both. */
@@ -70,7 +74,7 @@ export async function scanPackages(
     troubles.push(`packages.db has ${JSON.stringify(name)} enabled, but packages/ lacks it`);
   }
   troubles.push(...scan.troubles, ...await writeList(parts.files, where.directory, scan.list));
-  const updateList = enabled.filter(({ url }) => url !== "")
+  const updateList = enabled.filter(({ url }) => isForClients(url))
     .map(({ hash, name, url }) => ({ hash, name, url }));
   const facts = {
     md5: scan.md5,

@@ -15,6 +15,9 @@ export type ReadSource =
 /** Directories that older clients have in `packages/` themselves, and the file of the table. */
 const taken = ["standard", "standard_cards", "maneuvering", "test", "packages.db"];
 
+/** File systems allow 255, and a package that is on its way has a longer name. */
+const NAME_BYTES_MAX = 200;
+
 /** As long as the column of packages.db. */
 const URL_CHARS_MAX = 255;
 
@@ -68,6 +71,9 @@ export function whyNoPackageName(name: string): string | undefined {
   if (!isPackageName(name) || !/^[\p{L}\p{N}_+-][\p{L}\p{N}\p{M}_.+-]*$/u.test(name)) {
     return `${shown} cannot be the name of a package: letters, digits and _ . + - are allowed, and ` +
       `no "." at the front`;
+  }
+  if (new TextEncoder().encode(name).length > NAME_BYTES_MAX) {
+    return `${shown} cannot be the name of a package: it is longer than ${NAME_BYTES_MAX} bytes`;
   }
   if (name.startsWith("-")) return `${shown} cannot be the name of a package: it begins with "-"`;
   if (/\.disabled$/i.test(name)) {

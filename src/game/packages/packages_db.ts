@@ -25,6 +25,11 @@ export interface PackageRow {
   readonly enabled: boolean;
 }
 
+/** What becomes of a package; also what its journal says meanwhile. */
+export type PackageChange =
+  | { readonly kind: "put"; readonly name: string; readonly url: string; readonly hash: string }
+  | { readonly kind: "remove"; readonly name: string };
+
 export interface PackagesDbParts {
   readonly sqlite: SqlitePort;
   readonly files: Pick<FilesPort, "info">;
@@ -91,6 +96,34 @@ export async function writeEnabled(
   return { ok: true, changed: true };
 }
 
+/** Writes what has become of a package: a new one is enabled, one that was there stays as it was.
+ * On disk when it returns; throws SqliteError. */
+export function recordChange(
+  { sqlite, directory }: Omit<PackagesDbParts, "files">,
+  change: PackageChange,
+): void {
+  const path = packagesDbPath(directory);
+  const database = sqlite.open({ path, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  try {
+    inTransaction(database, () => {
+      const { name } = change;
+      if (change.kind === "remove") {
+        database.prepare("DELETE FROM packages WHERE name = ?").run(name);
+        return;
+      }
+      const { url, hash } = change;
+      const { changes } = database.prepare("UPDATE packages SET url = ?, hash = ? WHERE name = ?")
+        .run(url, hash, name);
+      if (changes === 0) {
+        database.prepare("INSERT INTO packages (name, url, hash, enabled) VALUES (?, ?, ?, 1)")
+          .run(name, url, hash);
+      }
+    });
+  } finally {
+    database.close();
+  }
+}
+
 /** Not only for reading where that is possible: what a crash has left half done is undone then. */
 function openForReading(sqlite: SqlitePort, path: string): SqliteDatabase {
   try {
@@ -131,12 +164,7 @@ function readRows(database: SqliteDatabase): { rows: PackageRow[]; troubles: str
 }
 
 function write(database: SqliteDatabase, { name, enabled }: { name: string; enabled: boolean }) {
-  database.exec("PRAGMA synchronous = FULL");
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    database.exec(
-      "CREATE TABLE IF NOT EXISTS packages (name VARCHAR(128), url VARCHAR(255), hash CHAR(40), enabled BOOLEAN)",
-    );
+  inTransaction(database, () => {
     const value = enabled ? 1 : 0;
     const { changes } = database.prepare("UPDATE packages SET enabled = ? WHERE name = ?")
       .run(value, name);
@@ -144,6 +172,18 @@ function write(database: SqliteDatabase, { name, enabled }: { name: string; enab
       database.prepare("INSERT INTO packages (name, url, hash, enabled) VALUES (?, '', '', ?)")
         .run(name, value);
     }
+  });
+}
+
+/** With the table, made when it is missing; undone when `call` throws. */
+function inTransaction(database: SqliteDatabase, call: () => void): void {
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    database.exec(
+      "CREATE TABLE IF NOT EXISTS packages (name VARCHAR(128), url VARCHAR(255), hash CHAR(40), enabled BOOLEAN)",
+    );
+    call();
     database.exec("COMMIT");
   } catch (error) {
     rollBack(database);

@@ -10,6 +10,13 @@ import {
   scanPackages,
 } from "./package_facts.ts";
 import { writeEnabled } from "./packages_db.ts";
+import {
+  cancelled,
+  type ChangeReply,
+  type ChangeRequest,
+  performChange,
+} from "./packages_change_work.ts";
+import type { PackagesProgress } from "./packages_progress.ts";
 
 /** One job; the next comes when it is answered. `directory` is the data directory. */
 export type PackagesRequest =
@@ -27,23 +34,45 @@ export type PackagesRequest =
     readonly name: string;
     readonly enabled: boolean;
   }
-  | { readonly kind: "list"; readonly directory: string };
+  | { readonly kind: "list"; readonly directory: string }
+  | ChangeRequest;
+
+/** Besides jobs: the one that runs is to end as failed, soon and with nothing left of it. */
+export type PackagesOrder = PackagesRequest | { readonly kind: "cancel" };
 
 export type PackagesReply =
   | { readonly kind: "scanned"; readonly facts: PackageFacts; readonly known: ArrayBuffer }
   /** `changed`: whether it was otherwise before. */
   | { readonly kind: "enabled_set"; readonly changed: boolean }
   | { readonly kind: "listed"; readonly packages: readonly ListedPackage[] }
+  | ChangeReply
   /** `reason` is one line. */
   | { readonly kind: "failed"; readonly reason: string };
 
-/** The packages worker: hundreds of files and a database are nothing for a thread that serves. */
+/** What a worker says: the answer to its job, and before it how far that is. */
+export type PackagesMessage =
+  | PackagesReply
+  | { readonly kind: "progress"; readonly progress: PackagesProgress };
+
+/** The packages worker: hundreds of files and a database are nothing for a thread that serves, and
+ * a repository much less. */
 export function runPackagesWorker(
-  scope: WorkerScope<PackagesRequest, PackagesReply>,
+  scope: WorkerScope<PackagesOrder, PackagesMessage>,
   parts: PackagesParts,
 ): void {
-  scope.onMessage((request) => {
-    perform(parts, request).then(
+  let running: AbortController | undefined;
+  scope.onMessage((order) => {
+    if (order.kind === "cancel") {
+      running?.abort(cancelled());
+      return;
+    }
+    const current = new AbortController();
+    running = current;
+    const watch = {
+      signal: current.signal,
+      tell: (progress: PackagesProgress) => scope.post({ kind: "progress", progress }),
+    };
+    perform(parts, order, watch).then(
       (reply) => scope.post(reply, reply.kind === "scanned" ? [reply.known] : []),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
@@ -53,7 +82,11 @@ export function runPackagesWorker(
   });
 }
 
-async function perform(parts: PackagesParts, request: PackagesRequest): Promise<PackagesReply> {
+async function perform(
+  parts: PackagesParts,
+  request: PackagesRequest,
+  watch: { signal: AbortSignal; tell(progress: PackagesProgress): void },
+): Promise<PackagesReply> {
   const { directory } = request;
   switch (request.kind) {
     case "scan": {
@@ -79,6 +112,12 @@ async function perform(parts: PackagesParts, request: PackagesRequest): Promise<
     }
     case "list":
       return { kind: "listed", packages: await listPackages(parts, directory) };
+    case "prepare":
+    case "change":
+    case "record":
+    case "survey":
+    case "recover":
+      return await performChange(parts, request, watch);
     default:
       return unreachable(request);
   }

@@ -1,22 +1,24 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, it } from "node:test";
 import { EmbeddedRules, type EmbeddedRulesOptions } from "../../../src/game/lua/embedded_rules.ts";
 import { type PackageTree, readPackageTree } from "../../../src/game/lua/package_tree.ts";
 import type { RulesNotice } from "../../../src/game/lua/rpc_rules.ts";
 import { decodeCbor } from "../../../src/wire/cbor.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
+import { fakeClock } from "../../fakes/clock.ts";
 import { fakeFiles } from "../../fakes/files.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
 import { type RulesUnderTest, rulesUnderTest } from "./rpc_harness.ts";
 import { summaryOf } from "./rules_conformance.ts";
+import { scriptedCore } from "./scripted_core.ts";
 
-const dataDirectory = fileURLToPath(new URL("scripted_core", import.meta.url));
+const { dataDirectory, directory } = scriptedCore;
 const newRoom = (roomId = 1) => ({ kind: "new_room", roomId }) as const;
 
 /** What workers get of these files. */
 async function treeOf(files: Readonly<Record<string, string>>): Promise<PackageTree> {
   const port = fakeFiles();
+  await port.makeDirectory("packages");
   for (const [path, text] of Object.entries(files)) {
     await port.makeDirectory(path.slice(0, path.lastIndexOf("/")));
     await port.replace(path, encodeUtf8(text));
@@ -39,7 +41,7 @@ describe("EmbeddedRules", () => {
         new EmbeddedRules({ workers: runtime.workers, clock }, {
           ...common,
           tree: given.tree ?? (() => readPackageTree(runtime.files, dataDirectory)),
-          directory: "packages/freekill-core",
+          directory,
           memoryMb: given.memoryMb ?? 64,
           recycleMb: given.recycleMb ?? 64,
         }),
@@ -171,7 +173,7 @@ describe("EmbeddedRules", () => {
         }, {
           ...common,
           tree: () => readPackageTree(runtime.files, dataDirectory),
-          directory: "packages/freekill-core",
+          directory,
           memoryMb: 64,
           recycleMb: 64,
         }),
@@ -181,6 +183,51 @@ describe("EmbeddedRules", () => {
     fail();
     assert.deepEqual(await lost, { reason: "it was shot", roomIds: [1, 2], taskIds: [] });
     assert.equal((await one.turn(newRoom(3))).length, 4);
+  });
+
+  it("abandons a worker that does not answer, and tells it to give up", async () => {
+    const clock = fakeClock();
+    let stop: Int32Array | undefined;
+    let terminated = 0;
+    const one = await started({
+      open: ({ common }) =>
+        new EmbeddedRules({
+          clock,
+          workers: {
+            start: ({ handlers }) => ({
+              post(message) {
+                const { kind, stop: shared } = message as { kind: string; stop: SharedArrayBuffer };
+                if (kind !== "open_rules") return;
+                stop = new Int32Array(shared);
+                const opened = { kind: "opened", notices: [], memoryBytes: 0 };
+                handlers.message(opened as Parameters<typeof handlers.message>[0]);
+              },
+              terminate: () => void terminated++,
+            }),
+          },
+        }, {
+          ...common,
+          tree: () => treeOf({}),
+          directory,
+          memoryMb: 64,
+          recycleMb: 64,
+          turnMs: 5_000,
+        }),
+    });
+    one.rules.call(newRoom(1));
+    const runtime = await runtimeUnderTest();
+    while (one.rules.waitingCalls > 0) {
+      await new Promise<void>((resolve) => void runtime.clock.after(1, resolve));
+    }
+    clock.advance(10_999);
+    assert.equal(stop?.[0], 0);
+    clock.advance(1);
+    assert.deepEqual(one.losses, [{
+      reason: "the rules' worker does not answer",
+      roomIds: [1],
+      taskIds: [],
+    }]);
+    assert.deepEqual([stop?.[0], terminated], [1, 1]);
   });
 
   it("says why a core cannot be loaded, and pings fail", async () => {

@@ -1,15 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { EmbeddedRules } from "../../../src/game/lua/embedded_rules.ts";
 import { readPackageTree } from "../../../src/game/lua/package_tree.ts";
 import { RulesChild } from "../../../src/game/lua/rpc_child.ts";
 import { childOf, scriptedRules } from "./rpc_harness.ts";
 import { rulesConformance } from "./rules_conformance.ts";
+import { scriptedCore } from "./scripted_core.ts";
 
 const nativeLua = "lua5.4";
 const found = spawnSync(nativeLua, ["-v"]).status === 0;
-const dataDirectory = fileURLToPath(new URL("scripted_core", import.meta.url));
-const directory = "packages/freekill-core";
+const { dataDirectory, directory } = scriptedCore;
 
 rulesConformance("a child process", childOf(scriptedRules()));
 rulesConformance(

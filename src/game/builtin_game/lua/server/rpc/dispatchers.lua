@@ -72,7 +72,7 @@ end
 function dispatchers.ResumeRoom(params)
   local room = rooms[params[1]]
   if not room then return room_not_found() end
-  if params[2] ~= "abandon" then return advance(room, params[2]) end
+  if params[2] ~= "abandon" then return advance(room, tostring(params[2])) end
   coroutine.close(room.course)
   play.stop(room, "abandoned")
   rooms[room.id] = nil

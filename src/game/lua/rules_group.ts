@@ -1,0 +1,134 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { LuaCall, LuaHost } from "./lua_host.ts";
+import type { RulesLoss, RulesQueue, RulesTurn } from "./rules_queue.ts";
+
+/** Rooms of one state share its memory and take turns: with so many in each of them, one more state
+ * than there are cores is better. */
+export const roomsPerStateMax = 50;
+
+export interface RulesGroupOptions {
+  /** States that may run at a time unless they are full: one less than there are cores, at least 1. */
+  readonly statesMax: number;
+  /** As in `RulesQueueOptions`. */
+  turnDone(turn: RulesTurn): void;
+  stateLost(loss: RulesLoss): void;
+  /** A host of its own, not started. */
+  open(told: Pick<RulesGroupOptions, "turnDone" | "stateLost">): RulesQueue;
+}
+
+/**
+ * Rules of many rooms, spread over several states. A room stays where its game began. One state is
+ * ready beforehand where there may be a further one, so that a game does not wait for Lua to load.
+ */
+export class RulesGroup implements LuaHost {
+  readonly #clock: Clock;
+  readonly #options: RulesGroupOptions;
+  readonly #states = new Set<RulesQueue>();
+  /** Where rooms and tasks are, by their ids. */
+  readonly #places = new Map<number, RulesQueue>();
+  #isClosed = false;
+
+  constructor(clock: Clock, options: RulesGroupOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** Rooms and tasks that are in its hands. */
+  get load(): number {
+    return this.#places.size;
+  }
+
+  /** States that run. */
+  get states(): number {
+    return this.#states.size;
+  }
+
+  get waitingCalls(): number {
+    return [...this.#states].reduce((sum, { waitingCalls }) => sum + waitingCalls, 0);
+  }
+
+  /** Starts the first state; calls may be made before it is ready. */
+  start(): void {
+    this.#open();
+  }
+
+  /** As `RulesQueue.call`. */
+  call(call: LuaCall): boolean {
+    if (this.#isClosed) return false;
+    const id = "taskId" in call ? call.taskId : call.roomId;
+    const isNew = call.kind === "new_room" || call.kind === "new_task";
+    const state = this.#places.get(id) ?? (isNew ? this.#emptiest() : undefined);
+    if (state === undefined) return true;
+    if (isNew) this.#places.set(id, state);
+    const isTaken = state.call(call);
+    if (isNew) this.#warmUp();
+    return isTaken;
+  }
+
+  /** Whether all states answer. */
+  async ping(): Promise<boolean> {
+    const alive = await Promise.all([...this.#states].map((state) => state.ping()));
+    return alive.length > 0 && alive.every((one) => one);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#places.clear();
+    const states = [...this.#states];
+    this.#states.clear();
+    await Promise.all(states.map((state) => state.close()));
+  }
+
+  #open(): RulesQueue {
+    const state: RulesQueue = this.#options.open({
+      turnDone: (turn) => this.#turnDone(state, turn),
+      stateLost: (loss) => this.#stateLost(state, loss),
+    });
+    this.#states.add(state);
+    state.start();
+    return state;
+  }
+
+  #emptiest(): RulesQueue {
+    const [first = this.#open(), ...others] = this.#states;
+    return others.reduce((best, one) => one.load < best.load ? one : best, first);
+  }
+
+  /** The next game finds a state that has nothing to do, as long as there may be more of them. */
+  #warmUp(): void {
+    const fewest = Math.min(...[...this.#states].map(({ load }) => load));
+    const mayOpen = this.#states.size < this.#options.statesMax;
+    if (fewest >= roomsPerStateMax || (fewest > 0 && mayOpen)) this.#open();
+  }
+
+  #turnDone(state: RulesQueue, turn: RulesTurn): void {
+    for (const notice of turn.notices) {
+      if (notice.kind === "decrease_ref_count") this.#places.delete(notice.roomId);
+      else if (notice.kind === "task_decrease_ref_count") this.#places.delete(notice.taskId);
+    }
+    this.#options.turnDone(turn);
+    this.#closeIfSpare(state);
+  }
+
+  #stateLost(state: RulesQueue, loss: RulesLoss): void {
+    for (const id of [...loss.roomIds, ...loss.taskIds]) this.#places.delete(id);
+    this.#options.stateLost(loss);
+    this.#closeIfSpare(state);
+  }
+
+  #closeIfSpare(state: RulesQueue): void {
+    if (!this.#isSpare(state)) return;
+    // Not within what it is telling.
+    this.#clock.after(0, () => {
+      if (!this.#isSpare(state)) return;
+      this.#states.delete(state);
+      void state.close();
+    });
+  }
+
+  /** Idle beside another idle one. */
+  #isSpare(state: RulesQueue): boolean {
+    if (state.load > 0 || !this.#states.has(state)) return false;
+    return [...this.#states].some((one) => one !== state && one.load === 0);
+  }
+}

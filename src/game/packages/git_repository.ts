@@ -1,0 +1,246 @@
+import git from "isomorphic-git";
+import { FileError } from "../../ports/files.ts";
+import { GitHttpError, type GitIo } from "../../ports/git_io.ts";
+import { checkPack } from "./pack_check.ts";
+import { PackageError } from "./package_error.ts";
+import { packageLimits } from "./package_limits.ts";
+import type { ProgressSteps } from "./packages_progress.ts";
+
+/** An entry of a directory in a repository. */
+export interface GitEntry {
+  readonly name: string;
+  readonly kind: "file" | "directory" | "link" | "submodule";
+  readonly hash: string;
+}
+
+/** What all calls for one package share. */
+export interface GitContext {
+  readonly io: GitIo;
+  readonly signal: AbortSignal;
+  readonly steps: ProgressSteps;
+}
+
+/** The library's names of what it is doing with what it received. */
+const indexing = ["Receiving objects", "Resolving deltas"];
+
+const REMOTE = "origin";
+
+/**
+ * The repository in a `.git` directory. Errors are PackageError, FileError, GitHttpError, and the
+ * signal's reason.
+ */
+export class GitRepository {
+  readonly #context: GitContext;
+  readonly #gitdir: string;
+  readonly #fs: { promises: GitIo["files"]["library"] };
+  readonly #cache = {};
+
+  constructor(context: GitContext, gitdir: string) {
+    this.#context = context;
+    this.#gitdir = gitdir;
+    const { library } = context.io.files;
+    this.#fs = {
+      promises: {
+        ...library,
+        writeFile(path, data, options) {
+          // This is when what came from outside is first seen, and before it is inflated.
+          if (path.endsWith(".pack") && typeof data !== "string") checkPack(context.io, data);
+          context.signal.throwIfAborted();
+          return library.writeFile(path, data, options);
+        },
+      },
+    };
+  }
+
+  /** Makes an empty one whose origin is `url`, where line ends stay as they are. */
+  async init(url: string): Promise<void> {
+    const at = this.#at();
+    await this.#explained(async () => {
+      await git.init({ fs: at.fs, gitdir: at.gitdir, bare: true });
+      const config = { "core.bare": false, "core.autocrlf": false };
+      for (const [path, value] of Object.entries(config)) {
+        await git.setConfig({ ...at, path, value });
+      }
+      await git.addRemote({ ...at, remote: REMOTE, url });
+    });
+  }
+
+  /** What HEAD is on the other side. */
+  async remoteHead(url: string): Promise<string> {
+    this.#context.steps.at("connect");
+    const refs = await this.#explained(() =>
+      git.listServerRefs({ http: this.#http(packageLimits.listBytesMax), url, protocolVersion: 1 })
+    );
+    const head = refs.find(({ ref }) => ref === "HEAD")?.oid;
+    if (head === undefined) throw new PackageError("its repository is empty");
+    return head;
+  }
+
+  /** Fetches one commit without those before it, by default HEAD of the other side, and what it
+   * needs that is not here yet. Gives its hash. */
+  async fetch(url: string, hash?: string): Promise<string> {
+    this.#context.steps.at("connect");
+    const { fetchHead } = await this.#explained(() =>
+      git.fetch({
+        ...this.#at(),
+        http: this.#http(packageLimits.packBytesMax),
+        remote: REMOTE,
+        url,
+        ref: hash ?? "HEAD",
+        remoteRef: hash ?? "HEAD",
+        singleBranch: true,
+        tags: false,
+        depth: 1,
+        onProgress: ({ phase, loaded, total }) => {
+          if (indexing.includes(phase)) this.#context.steps.at("index", loaded, total);
+        },
+      })
+    );
+    if (fetchHead === null) throw new PackageError("its repository is empty");
+    return fetchHead;
+  }
+
+  /** The commit that HEAD is at; undefined where there is none. */
+  async head(): Promise<string | undefined> {
+    try {
+      return await git.resolveRef({ ...this.#at(), ref: "HEAD" });
+    } catch (error) {
+      if (error instanceof FileError || codeOf(error) !== "NotFoundError") throw explain(error);
+      return undefined;
+    }
+  }
+
+  /** Its address of the other side; undefined when it has none. */
+  async origin(): Promise<string | undefined> {
+    const path = `remote.${REMOTE}.url`;
+    const url: unknown = await this.#explained(() => git.getConfig({ ...this.#at(), path }));
+    return typeof url === "string" ? url : undefined;
+  }
+
+  /** Puts HEAD at a commit, on no branch. */
+  async setHead(hash: string): Promise<void> {
+    await this.#explained(() =>
+      git.writeRef({ ...this.#at(), ref: "HEAD", value: hash, force: true })
+    );
+  }
+
+  /** The entries of a tree, or of the tree of a commit. */
+  async entries(hash: string): Promise<GitEntry[]> {
+    const { tree } = await this.#explained(() =>
+      git.readTree({ ...this.#at(), cache: this.#cache, oid: hash })
+    );
+    return tree.map(({ path, mode, oid }) => ({ name: path, kind: kindOf(mode), hash: oid }));
+  }
+
+  async blob(hash: string): Promise<Uint8Array> {
+    const { blob } = await this.#explained(() =>
+      git.readBlob({ ...this.#at(), cache: this.#cache, oid: hash })
+    );
+    return blob;
+  }
+
+  #at() {
+    return { fs: this.#fs, gitdir: this.#gitdir };
+  }
+
+  #http(bodyBytesMax: number) {
+    const { io, signal, steps } = this.#context;
+    return {
+      async request(
+        { url, method = "GET", headers = {}, body }: {
+          url: string;
+          method?: string;
+          headers?: Record<string, string>;
+          body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+        },
+      ) {
+        const parts: Uint8Array[] = [];
+        if (body !== undefined) { for await (const part of body) parts.push(part); }
+        const response = await io.http.request({
+          url,
+          method,
+          headers,
+          body: parts.length === 0 ? undefined : joined(parts),
+          signal,
+          bodyBytesMax: method === "POST" ? bodyBytesMax : packageLimits.listBytesMax,
+        });
+        const counted = method === "POST" && response.statusCode === 200;
+        return counted ? { ...response, body: countBytes(response.body, steps) } : response;
+      },
+    };
+  }
+
+  async #explained<Value>(call: () => Promise<Value>): Promise<Value> {
+    this.#context.signal.throwIfAborted();
+    try {
+      return await call();
+    } catch (error) {
+      this.#context.signal.throwIfAborted();
+      throw explain(error);
+    }
+  }
+}
+
+async function* countBytes(
+  body: AsyncIterable<Uint8Array>,
+  steps: ProgressSteps,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let received = 0;
+  for await (const chunk of body) {
+    received += chunk.length;
+    steps.at("receive", received);
+    yield chunk;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function kindOf(mode: string): GitEntry["kind"] {
+  if (mode === "040000") return "directory";
+  if (mode === "160000") return "submodule";
+  return mode === "120000" ? "link" : "file";
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function explain(error: unknown): unknown {
+  const isKnown = error instanceof PackageError || error instanceof FileError ||
+    error instanceof GitHttpError;
+  if (isKnown) return error;
+  const code = codeOf(error);
+  if (code === "HttpError") return new PackageError(explainStatus(error), { cause: error });
+  const known = typeof code === "string" ? explanations[code] : undefined;
+  const found = error instanceof Error ? error.message : String(error);
+  const line = known ?? `git: ${found.replace(/\s+/g, " ").slice(0, 300)}`;
+  return new PackageError(line, { cause: error });
+}
+
+const explanations: Readonly<Record<string, string>> = {
+  SmartHttpError: "no git repository answers at its address",
+  ParseError: "no git repository answers at its address",
+  EmptyServerResponseError: "no git repository answers at its address",
+  UnsafeFilepathError: "its repository has a name in it that would lead out of the package",
+  RemoteCapabilityError: "its server cannot give one commit without those before it",
+};
+
+function explainStatus(error: unknown): string {
+  const data = error instanceof Error && "data" in error
+    ? error.data as { statusCode?: unknown }
+    : {};
+  const { statusCode } = data;
+  if (statusCode === 404) return "there is no repository at its address (HTTP 404)";
+  if (statusCode === 401 || statusCode === 403) {
+    return `its repository is not open to everybody (HTTP ${statusCode})`;
+  }
+  return `its server answers with HTTP ${String(statusCode)}`;
+}
