@@ -103,14 +103,17 @@ export class GamePart {
       return { ok: false, reason };
     };
     await files.makeDirectory(gameDirectory, { mode: 0o700 });
-    const [opened, keys, scan] = await Promise.all([
+    const [opened, keys, recovered, scan] = await Promise.all([
       parts.store.open(gameDirectory, Math.floor(clock.now() / 1_000)),
       openKeys(options.runtime, parts.crypto),
+      // The first job: the scan comes after it.
+      parts.packages.recover(),
       parts.packages.scan(),
     ]);
     if (!opened.ok) return await refuse(opened.reason);
     if (keys instanceof ServerKeysError) return await refuse(keys.message);
     if (!scan.ok) return await refuse(scan.reason);
+    if (!recovered.ok) logger.warn({ reason: recovered.reason }, "packages not tidied up");
     for (const note of keys.notes) logger.info({}, note);
     const { facts } = scan;
     const game = new GamePart(options, { ...parts, keys, bans: new BanView(opened.bans), facts });

@@ -16,6 +16,7 @@ import type { Visitor } from "../game/lobby_players.ts";
 import type { Room } from "../game/room.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { GamePart } from "./game_part.ts";
+import { progressLines } from "./package_progress.ts";
 import { version } from "./version.ts";
 
 /** A password that somebody has to read out: no characters that look alike; 50 bits. */
@@ -186,20 +187,39 @@ export class RunningGame implements OperatedGame {
     };
   }
 
-  async changePackages(change: PackagesChange): Promise<ChangeOutcome> {
-    if (change.kind !== "enable" && change.kind !== "disable") {
-      const reason = `Cannot ${change.kind} packages: this version has no package manager; ` +
-        "change packages/ and packages.db yourself, then reloadconf";
-      return { ok: false, reason };
-    }
-    const { name } = change;
-    const enabled = change.kind === "enable";
-    const set = await this.#game.packages.setEnabled({ name, enabled });
-    if (!set.ok) return set;
-    if (!set.changed) return { ok: true, lines: [`Package ${name} is ${change.kind}d already.`] };
+  async changePackages(
+    change: PackagesChange,
+    tell: (line: string) => void,
+  ): Promise<ChangeOutcome> {
+    const outcome = await this.#change(change, tell);
+    // Also after a failure: one of several may have been done.
     const { ok, lines } = await this.#game.rescan();
-    const said = [`Package ${name} is ${change.kind}d.`, ...lines];
-    return ok ? { ok, lines: said } : { ok, reason: lines.join(" ") };
+    if (!outcome.ok) return { ok: false, reason: [outcome.reason, ...ok ? [] : lines].join(" ") };
+    const said = [...outcome.lines, ...lines];
+    return ok ? { ok, lines: said } : { ok, reason: said.join(" ") };
+  }
+
+  async #change(change: PackagesChange, tell: (line: string) => void): Promise<ChangeOutcome> {
+    const { packages } = this.#game;
+    const progress = progressLines(tell);
+    switch (change.kind) {
+      case "install":
+        return await packages.install({ url: change.url, progress });
+      case "remove":
+        return await packages.remove({ name: change.name, progress });
+      case "upgrade":
+        return await packages.upgrade({ ...change, progress });
+      case "sync":
+        return await packages.sync({ progress });
+      case "enable":
+      case "disable": {
+        const { name, kind } = change;
+        const set = await packages.setEnabled({ name, enabled: kind === "enable" });
+        if (!set.ok) return set;
+        const line = `Package ${name} is ${kind}d${set.changed ? "" : " already"}.`;
+        return { ok: true, lines: [line] };
+      }
+    }
   }
 
   collectGarbage(): Promise<{ bytesBefore: number; bytesAfter: number }> {

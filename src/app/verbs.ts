@@ -104,6 +104,35 @@ export const verbs: readonly VerbSpec[] = [
     ],
   },
   {
+    name: "packages",
+    purpose: "Installs, upgrades, lists and removes the packages of this directory",
+    takes: "<verb> [url or name] [--json]",
+    topicsMax: 0,
+    takesWords: true,
+    flags: [json],
+    examples: [
+      {
+        command: "freekill-gw packages install https://gitee.com/Qsgs-Fans/freekill-core",
+        means: "gets a git repository; no git program is needed",
+      },
+      { command: "freekill-gw packages upgrade", means: "brings all packages up to date" },
+      { command: "freekill-gw packages list", means: "what is there, and at which commit" },
+      {
+        command: "freekill-gw packages sync",
+        means: "gets what packages.db has and packages/ lacks",
+      },
+    ],
+    notes: [
+      "Verbs: install <url>, remove <name>, list, enable <name>, disable <name>, upgrade [name], " +
+      "sync, md5.",
+      "Addresses are https, http, file:/// and absolute paths, of git repositories or, on this " +
+      "machine, of plain directories. An upgrade replaces the whole directory: what was changed in " +
+      "it by hand is gone. While a server runs here only list and md5 are allowed; the server takes " +
+      'the others by freekill-gw admin "install …".',
+      "Exit codes: 0 done, 1 refused or failed, 2 wrong command, 3 a server runs here.",
+    ],
+  },
+  {
     name: "check",
     purpose: "Checks the configuration and this machine, a running server, or the whole program",
     takes: "[--live | --acceptance | --release-gate] [flags]",

@@ -53,13 +53,12 @@ export class GameServer implements PeerOwner {
   #isStopping = false;
 
   constructor(parts: GameServerParts) {
-    const { clock, config, logger, keys } = parts;
+    const { clock, config, logger, keys: { publicPem: publicKey } } = parts;
     const { metrics } = this;
     this.#parts = parts;
     this.#config = config;
     this.#packages = parts.packages;
     this.#sessionRules = sessionRulesOf(config, parts.zlib);
-    const { publicPem: publicKey } = keys;
     this.#greeting = encodeServerPacket({ command: "NetworkDelayTest", publicKey });
     this.deliveries = new Deliveries({
       clock,
@@ -71,11 +70,11 @@ export class GameServer implements PeerOwner {
       timeoutMs: config.setupTimeoutSeconds * 1_000,
       expired: (peer) => this.#cut(peer, connectionDisconnects.setupTimeout),
     });
-    const { deliveries } = this;
     const reports = this.#reports = new GameReports({ clock, logger, metrics });
     const packagesMd5 = () => this.#packages.md5;
     this.#desk = new LoginDesk(parts, { metrics, reports, packagesMd5 });
     const close = (peer: GamePeer, why: GameDisconnect) => this.#end(peer, why);
+    const { deliveries } = this;
     this.#runner = new LobbyRunner(parts, { metrics, reports, deliveries, close });
   }
 
@@ -183,18 +182,15 @@ export class GameServer implements PeerOwner {
     peer.stage = "closing";
     peer.session.close();
     this.#forget(peer);
-    if (!isNew) return;
-    this.#reports.closed(peer, disconnectOf(reason));
+    if (isNew) this.#reports.closed(peer, disconnectOf(reason));
   }
 
   /** Takes what has come, as far as it may be taken now. */
   #read(peer: GamePeer): void {
     const { session } = peer;
     this.#carefully(peer, "read", () => {
-      for (let goesOn = true; goesOn;) {
-        const input = session.next(this.#now());
-        goesOn = input !== undefined && this.#take(peer, input);
-      }
+      const next = () => session.next(this.#now());
+      for (let input = next(); input && this.#take(peer, input);) input = next();
       session.keep();
     });
   }
@@ -328,8 +324,7 @@ export class GameServer implements PeerOwner {
   /** Closes at once: what waits for this peer is of no use to it. */
   #cut(peer: GamePeer, why: GameDisconnect): void {
     peer.queued = undefined;
-    if (!this.#beginClose(peer, why)) return;
-    peer.socket.destroy();
+    if (this.#beginClose(peer, why)) peer.socket.destroy();
   }
 
   #beginClose(peer: GamePeer, why: GameDisconnect): boolean {

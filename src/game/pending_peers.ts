@@ -34,6 +34,11 @@ export class PendingPeers {
     return this.#peers.size;
   }
 
+  /** Addresses that are counted, for tests that nothing is left behind. */
+  get groups(): number {
+    return this.#perGroup.size;
+  }
+
   get peers(): Iterable<GamePeer> {
     return this.#peers.keys();
   }

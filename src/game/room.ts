@@ -97,8 +97,7 @@ export class Room {
 
   /** Whether this player is to be given his seat back when he logs in again. */
   keepsSeat(player: Player): boolean {
-    return this.#game !== undefined && !this.#game.isAbandoned &&
-      this.seats.seatOf(player) !== undefined;
+    return this.#game?.isOn === true && this.seats.seatOf(player) !== undefined;
   }
 
   handle(event: RoomEvent, now: number): RoomEffect[] {

@@ -48,6 +48,12 @@ export class RoomGame {
     return this.#phase.kind === "ending" && this.#phase.isStored && this.#phase.isReleased;
   }
 
+  /** Somebody plays, and the rules still hold the room: who comes back hears from them. */
+  get isOn(): boolean {
+    const isReleased = this.#phase.kind === "ending" && this.#phase.isReleased;
+    return !isReleased && !this.isAbandoned;
+  }
+
   get isAbandoned(): boolean {
     return this.#abandonedUntil !== undefined;
   }

@@ -33,6 +33,7 @@ export type Answer = (packet: GamePacket) => PacketData;
 interface Waiter {
   readonly look: () => boolean;
   readonly give: () => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** A game client's TCP connection: packets in and out, and waiting for them. */
@@ -158,17 +159,25 @@ export class GameConnection {
     );
   }
 
-  /** Waits until `look` says true, which is asked after each packet and at the end; false: too late. */
+  /** Waits until `look` says true, which is asked after each packet and at the end; false: too late.
+   * What `look` throws is thrown here. */
   until(look: () => boolean, options: { readonly withinMs?: number } = {}): Promise<boolean> {
-    if (look()) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const finish = (timely: boolean) => {
+    return new Promise((resolve, reject) => {
+      if (look()) return resolve(true);
+      const settle = (how: () => void) => {
         clearTimeout(timer);
         this.#waiters = this.#waiters.filter((each) => each !== waiter);
-        resolve(timely);
+        how();
       };
-      const waiter = { look, give: () => finish(true) };
-      const timer = setTimeout(() => finish(false), options.withinMs ?? defaultWithinMs);
+      const waiter: Waiter = {
+        look,
+        give: () => settle(() => resolve(true)),
+        fail: (error) => settle(() => reject(error)),
+      };
+      const timer = setTimeout(
+        () => settle(() => resolve(false)),
+        options.withinMs ?? defaultWithinMs,
+      );
       this.#waiters.push(waiter);
     });
   }
@@ -201,7 +210,13 @@ export class GameConnection {
   }
 
   #wake(): void {
-    for (const { look, give } of [...this.#waiters]) if (look()) give();
+    for (const { look, give, fail } of [...this.#waiters]) {
+      try {
+        if (look()) give();
+      } catch (error) {
+        fail(error);
+      }
+    }
   }
 }
 

@@ -57,6 +57,11 @@ export class GameProgram {
   readonly #child: ChildProcess;
   readonly #stderr: () => string;
   readonly #ended: Promise<number | null>;
+  /** Nothing of it outlives a test run that fails in between. */
+  readonly #clearAway = () => {
+    this.#child.kill("SIGKILL");
+    rmSync(this.directory, { recursive: true, force: true });
+  };
 
   private constructor(
     options: GameProgramOptions,
@@ -75,6 +80,7 @@ export class GameProgram {
     this.#stderr = started.stderr;
     this.#ended = started.ended;
     this.pid = started.child.pid ?? 0;
+    process.once("exit", this.#clearAway);
   }
 
   /** Resolves when the program says that it is ready. */
@@ -141,6 +147,7 @@ export class GameProgram {
     this.#child.kill("SIGTERM");
     const exitCode = await this.#ended;
     clearTimeout(timer);
+    process.removeListener("exit", this.#clearAway);
     rmSync(this.directory, { recursive: true, force: true });
     return exitCode;
   }

@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type CborRead, CborReader, encode } from "../client/cbor.ts";
 import { GameClient } from "../client/game_client.ts";
 import type { GameProgram } from "../client/game_program.ts";
 import { diagnose, diagnoseText } from "../client/diagnosis.ts";
-import { GamePacket, packetBytes, packetType } from "../client/game_packet.ts";
-import { clientCipher } from "../game/accounts/client_cipher.ts";
+import type { GamePacket } from "../client/game_packet.ts";
+import { isAutomatic, RecordedFrames } from "./recorded_frames.ts";
 import {
   comparable,
   type Compared,
@@ -15,12 +14,6 @@ import {
   namesOf,
 } from "./recording_masks.ts";
 import type { ExpectedStep, Step } from "./recording_script.ts";
-
-/** The md5 of the packages of the server that was recorded. */
-const recordedMd5 = "1472a5d0de9b704a281027e348f8b6d7";
-
-/** RSA with 2,048 bits. */
-const cipherBytes = 256;
 
 export interface PlayOptions {
   /** Md5 of the packages of the program under test. */
@@ -68,6 +61,7 @@ export class RecordingPlayer {
   readonly #steps: readonly Step[];
   readonly #recordedNames: Names;
   readonly #names = new Names();
+  readonly #frames: RecordedFrames;
   readonly #sides = new Map<string, Side>();
   readonly #all: Side[] = [];
   #lastTalker: Side | undefined;
@@ -78,6 +72,13 @@ export class RecordingPlayer {
     this.#steps = steps;
     this.#options = options;
     this.#recordedNames = namesOf(steps);
+    this.#frames = new RecordedFrames(steps, {
+      md5: options.md5,
+      plainTexts: options.plainTexts ?? new Map(),
+      recordedNames: this.#recordedNames,
+      names: this.#names,
+      clients: () => this.clients,
+    });
   }
 
   /** All clients so far, whether they are still connected or not. */
@@ -212,7 +213,7 @@ export class RecordingPlayer {
     if (isAutomatic(step.bytes)) return frames.length;
     await this.#catchUp();
     await this.#settleTalk(side);
-    const bytes = frames.map((frame) => this.#rewritten(frame, side, step.line));
+    const bytes = frames.map((frame) => this.#frames.rewritten(frame, side.client, step.line));
     await this.#transmit(side, bytes, step.manner);
     side.isUnanswered = true;
     this.#lastTalker = side;
@@ -239,67 +240,6 @@ export class RecordingPlayer {
     } else {
       client.sendRaw(bytes);
     }
-  }
-
-  /** What a recorded frame becomes for this server. */
-  #rewritten(bytes: Uint8Array, side: Side, line: number): Uint8Array {
-    const packet = packetOf(bytes);
-    if (packet === undefined) return bytes;
-    const { command } = packet;
-    if (command === "Setup" || command === "Login") return this.#setup(packet, side, line);
-    const data = this.#withIds(packet);
-    return data === undefined ? bytes : packetBytes({ ...packet, command, data });
-  }
-
-  #setup(packet: GamePacket, { client }: Side, line: number): Uint8Array {
-    const value = packet.data.length === 0 ? undefined : packet.value;
-    if (!Array.isArray(value) || value.length !== 5) return packet.bytes;
-    const [name, cipher, md5, ...rest] = value;
-    const plain = this.#options.plainTexts?.get(line);
-    const prefix = plain === undefined ? undefined : new Uint8Array(0);
-    const password = plain ?? `password of ${asText(name)}`;
-    const isCipher = cipher instanceof Uint8Array && cipher.length === cipherBytes;
-    const items = [
-      name,
-      isCipher ? clientCipher(client.publicKeyPem, password, prefix) : cipher,
-      asText(md5) === recordedMd5 ? likewise(md5, this.#options.md5) : md5,
-      ...rest,
-    ];
-    const { id, type, command, timeout, timestamp } = packet;
-    const data = encode(items as Parameters<typeof encode>[0]);
-    return packetBytes({ id, type, command, data, timeout, timestamp });
-  }
-
-  /** The data with this server's ids of players and rooms; undefined when it has none. */
-  #withIds({ command, data }: GamePacket): Uint8Array | undefined {
-    if (command === "KickPlayer") {
-      const name = this.#recordedNames.nameOf(Number(new CborReader(data).read()));
-      const id = name === undefined ? undefined : this.#names.idOf(name);
-      return id === undefined ? undefined : encode(id);
-    }
-    if (command !== "EnterRoom" && command !== "ObserveRoom") return undefined;
-    const reader = new CborReader(data);
-    const { argument } = reader.head();
-    const id = this.#roomOf(Number(reader.read()));
-    if (id === undefined) return undefined;
-    const rest = data.subarray(reader.at);
-    return Uint8Array.from([0x80 | Number(argument), ...encode(id), ...rest]);
-  }
-
-  /** This server's id of a recorded room, by the first name under which both were listed. */
-  #roomOf(recorded: number): number | undefined {
-    const row = this.#steps.map((step) => {
-      if (step.kind !== "expected" || step.command !== "UpdateRoomList") return undefined;
-      return new RegExp(`\\[${recorded}, "([^"]*)"`).exec(step.diag)?.[1];
-    }).find((name) => name !== undefined);
-    for (const { client } of this.#all) {
-      for (const packet of client.received) {
-        if (packet.command !== "UpdateRoomList") continue;
-        const found = (packet.value as CborRead[][]).find(([, name]) => name === row);
-        if (found !== undefined) return found[0] as number;
-      }
-    }
-    return undefined;
   }
 
   /** Lets what one client said be worked off before another one speaks, when nothing answered it. */
@@ -402,30 +342,6 @@ export class RecordingPlayer {
     if (side === undefined) throw new Error(`${label} has no connection at this step`);
     return side;
   }
-}
-
-function packetOf(bytes: Uint8Array): GamePacket | undefined {
-  try {
-    return new GamePacket(bytes);
-  } catch {
-    // What is not a packet is sent as it is.
-    return undefined;
-  }
-}
-
-/** Answers to requests and heartbeats are given by the clients themselves. */
-function isAutomatic(bytes: Uint8Array): boolean {
-  const packet = packetOf(bytes);
-  return packet?.type === packetType.reply || packet?.command === "Heartbeat";
-}
-
-function asText(value: CborRead): string {
-  return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
-}
-
-/** The text as the kind of string that `like` is. */
-function likewise(like: CborRead, text: string): CborRead {
-  return like instanceof Uint8Array ? new TextEncoder().encode(text) : text;
 }
 
 function short(one: Compared | undefined): string {

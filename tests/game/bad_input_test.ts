@@ -7,7 +7,7 @@ import { encodeClientNotification } from "../../src/wire/packet.ts";
 import { framesOf, traceNames } from "../wire/golden_traces.ts";
 import { fromHex, joined } from "../wire/hex.ts";
 import { BadPackets, compressed, goodCommands, nested } from "./bad_packets.ts";
-import { notification, ServerStage, StageClient } from "./server_stage.ts";
+import { heard, notification, ServerStage, type StageClient } from "./server_stage.ts";
 
 /** The nightly suite asks for a million. */
 const count = Number(process.env["FREEKILL_GW_BAD_INPUT_COUNT"] ?? 50_000);
@@ -30,11 +30,6 @@ const unhurried: Partial<GameConfig> = {
 const attackersMax = 8;
 /** Packets between two looks at how things stand. */
 const batch = 64;
-
-function heard(client: StageClient): string[] {
-  return client.packets.filter(({ command }) => command === "Chat")
-    .map(({ value }) => (value as { msg: string }).msg);
-}
 
 function sources(): Uint8Array[] {
   const recorded = traceNames().flatMap((trace) =>

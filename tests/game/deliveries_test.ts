@@ -72,6 +72,7 @@ describe("Deliveries", () => {
       [packet(7, 1)],
       [packet(7, 8, 9)],
     ]);
+    assert.equal(peers[0]?.socket.writes[0], peers[1]?.socket.writes[0], "joined once for both");
   });
 
   it("gathers for 8 ms after a turn that went to 48 peers, and not after one to 47", () => {

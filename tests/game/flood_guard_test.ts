@@ -110,6 +110,16 @@ describe("FloodGuard", () => {
     }
   });
 
+  it("calls it a flood too when bytes stay just over their rate, though each packet gets its turn", () => {
+    const guard = new FloodGuard({ ...limits, bytesPerSecond: 1_000, bytesBurst: 4_000 }, 0);
+    for (let now = 0; now < 200_000; now += 1_500) {
+      assert.equal(guard.takePacket(now), true, `${now}`);
+      guard.countBytes(1_600, now);
+      if (!guard.takePacket(now) && guard.isFlood(now)) return;
+    }
+    assert.fail("never a flood");
+  });
+
   it("forgets what was over once there was a rest", () => {
     const guard = new FloodGuard(limits, 0);
     while (guard.takePacket(0));

@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultGameConfig } from "../../src/config/game_config.ts";
 import { joined } from "../wire/hex.ts";
-import { notification, ServerStage, type StageClient } from "./server_stage.ts";
+import { heard, notification, ServerStage, type StageClient } from "./server_stage.ts";
 
 const chat = (msg: string) => notification("Chat", { msg });
-
-/** What somebody said, as this client heard it. */
-function heard(client: StageClient): string[] {
-  return client.packets.filter(({ command }) => command === "Chat")
-    .map(({ value }) => (value as { msg: string }).msg);
-}
 
 /** Two players in one room whose game is on; the first is the owner. */
 async function inGame(stage: ServerStage): Promise<[StageClient, StageClient]> {
@@ -97,6 +91,18 @@ describe("GameServer and its players", () => {
     await fast.send(chat("again"));
     assert.equal(heard(fast).at(-1), "again");
     assert.equal(fast.closed, undefined);
+  });
+
+  it("what was read already when somebody began to rest starts no more timers", async () => {
+    const stage = await ServerStage.open({ config: { packetsBurst: 1 } });
+    const fast = await stage.player("fast");
+    await fast.send(joined(chat("a"), chat("b")));
+    const { waiting } = stage.clock;
+    const [peer] = stage.peers;
+    for (let i = 0; i < 10; i++) peer?.data(chat("c"));
+    assert.equal(stage.clock.waiting, waiting);
+    await stage.pass(2_000);
+    assert.equal(heard(fast).length, 12);
   });
 
   it("who goes on like that for overLimitSeconds is closed as a flood", async () => {
@@ -232,6 +238,18 @@ describe("GameServer.configure()", () => {
     assert.equal(stage.game.config.motd, "Changed");
   });
 
+  it("bounds packets anew for those who come", async () => {
+    const stage = await ServerStage.open();
+    const early = await stage.player("early");
+    stage.game.configure({ ...defaultGameConfig, maxPacketBytes: 4_096 });
+    const late = await stage.player("late");
+    const large = chat("x".repeat(5_000));
+    await early.send(large);
+    await late.send(large);
+    assert.deepEqual([early.closed, late.closed], [undefined, "fin"]);
+    assert.equal(stage.disconnects("packet_too_large"), 1);
+  });
+
   it("keeps what it counted of logins, unless these limits change", async () => {
     const stage = await ServerStage.open({ config: { loginsPerMinutePerIp: 1 } });
     await stage.player("first");
@@ -260,6 +278,7 @@ describe("GameServer.stop()", () => {
     stage.game.handle({ kind: "announce", text: "bye" });
     await stage.game.stop();
     await stage.settle();
+    assert.equal(stage.clock.waiting, 0);
     assert.deepEqual([owner, guest, waiting, midway].map(({ closed }) => closed), [
       "fin",
       "fin",
@@ -275,98 +294,5 @@ describe("GameServer.stop()", () => {
     const late = await stage.connect("10.0.1.5");
     assert.deepEqual([late.told, late.closed], [[], "fin"]);
     assert.deepEqual(stage.escaped, []);
-  });
-});
-
-describe("GameServer and faults of its own", () => {
-  it("a store that throws costs one effect: the others are carried out, and time goes on", async () => {
-    const stage = await ServerStage.open({
-      perform: (operation, perform) => {
-        if (operation.kind === "set_avatar") throw new Error("hostile store");
-        perform();
-      },
-    });
-    const victim = await stage.player("victim");
-    const other = await stage.player("other");
-    await victim.say("UpdateAvatar", "zhangfei");
-    assert.deepEqual(victim.texts("UpdateAvatar"), ["zhangfei"], "sent after the store's effect");
-    await other.send(chat("alive"));
-    assert.deepEqual(heard(victim), ["alive"]);
-    assert.equal(stage.game.metrics.counters.faults, 1);
-    const faults = stage.log.lines.filter(({ level }) => level === "error");
-    assert.deepEqual(faults.map(({ fields }) => fields["event"]), ["command"]);
-    await stage.pass(30_000);
-    assert.ok(victim.commands.includes("Heartbeat"));
-    assert.deepEqual(stage.escaped, []);
-  });
-
-  it("a lobby that throws costs the event, and is woken all the same", async () => {
-    const stage = await ServerStage.open();
-    const player = await stage.player("player");
-    const { rooms } = stage.game.lobby;
-    const entries = rooms.entries.bind(rooms);
-    rooms.entries = () => {
-      throw new Error("broken list");
-    };
-    const beat = stage.game.lobby.heartbeats.beat.bind(stage.game.lobby.heartbeats);
-    await player.send(notification("RefreshRoomList", null), chat("alive"));
-    assert.deepEqual(heard(player), ["alive"]);
-    assert.equal(stage.game.metrics.counters.faults, 1);
-    rooms.entries = entries;
-    stage.game.lobby.heartbeats.beat = () => {
-      stage.game.lobby.heartbeats.beat = beat;
-      throw new Error("broken heart");
-    };
-    await stage.pass(31_000);
-    assert.equal(stage.game.metrics.counters.faults, 2);
-    assert.ok(player.commands.includes("Heartbeat"), "asked for again after the fault");
-  });
-
-  it("a login that the lobby throws at is closed, not left hanging", async () => {
-    const stage = await ServerStage.open();
-    stage.game.lobby.introduce = () => {
-      throw new Error("broken welcome");
-    };
-    stage.game.lobby.online.add = () => {};
-    const client = await stage.connect();
-    await client.send(client.setup());
-    assert.equal(client.closed, "fin");
-    assert.equal(stage.disconnects("internal_error"), 1);
-    assert.equal(stage.game.metrics.counters.logins, 0);
-    assert.equal(stage.game.isConnected(1), false);
-  });
-
-  it("a session that throws costs its connection, even when nobody up there catches it", async () => {
-    const stage = await ServerStage.open({ config: { packetsBurst: 1 } });
-    const player = await stage.player("player");
-    const other = await stage.player("other");
-    await player.send(joined(chat("a"), chat("b")));
-    const handle = stage.game.handle.bind(stage.game);
-    stage.game.handle = (event) => {
-      if (event.kind === "command") throw new Error("broken handler");
-      handle(event);
-    };
-    // It happens in a timer, where an adapter could catch nothing.
-    await stage.pass(1_000);
-    assert.equal(player.closed, "fin");
-    assert.equal(stage.disconnects("internal_error"), 1);
-    stage.game.handle = handle;
-    await other.send(chat("alive"));
-    assert.ok(heard(other).includes("alive"));
-    assert.deepEqual(stage.escaped, []);
-  });
-
-  it("its log is bounded, however often a peer finds a fault", async () => {
-    const stage = await ServerStage.open({
-      perform: () => {
-        throw new Error("hostile store");
-      },
-    });
-    const player = await stage.player("player");
-    const save = notification("ReadGlobalSaveState", "key");
-    await player.send(joined(...Array.from({ length: 200 }, () => save)));
-    assert.equal(stage.game.metrics.counters.faults, 200);
-    assert.equal(stage.log.lines.filter(({ level }) => level === "error").length, 20);
-    assert.equal(player.closed, undefined);
   });
 });

@@ -17,7 +17,7 @@ export class SocketProbe implements TcpConnection<unknown> {
   }
 
   write(bytes: Uint8Array): boolean {
-    this.writes.push(bytes.slice());
+    this.writes.push(bytes);
     return true;
   }
 

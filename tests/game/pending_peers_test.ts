@@ -48,7 +48,7 @@ describe("PendingPeers", () => {
     assert.deepEqual(expired, [1]);
     clock.advance(400);
     assert.deepEqual(expired, [1, 2, 3]);
-    assert.deepEqual([pending.size, clock.waiting], [0, 0]);
+    assert.deepEqual([pending.size, pending.groups, clock.waiting], [0, 0, 0]);
     assert.ok(add(4, "a", 1), "those who expired count no more");
   });
 

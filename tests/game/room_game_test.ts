@@ -162,6 +162,23 @@ describe("RoomGame", () => {
     assert.ok(stored.every(({ kind }) => kind !== "close" && kind !== "ban_ip"));
   });
 
+  it("Room.keepsSeat() is over when the rules have let go: nobody would tell who comes back", () => {
+    const stage = new LobbyStage();
+    stage.startGame(1, 2);
+    stage.close(2);
+    stage.give({ kind: "lua", request: { kind: "game_over", roomId: 1 } });
+    assert.ok(luaCalls(stage.login(2)).includes("2 reconnect"), "the rules are still there");
+    stage.close(2);
+    stage.give({ kind: "lua", request: { kind: "decrease_ref_count", roomId: 1 } });
+    const login = stage.login(2);
+    assert.ok(stage.told(2, login).includes("EnterLobby"), "he begins anew");
+    assert.deepEqual(luaCalls(login), []);
+    const stored = stage.give({ kind: "stored", roomId: 1, session: 1 });
+    assert.ok(stage.told(1, stored).includes("RemovePlayer 2"));
+    assert.equal(stage.lobby.online.size, 2);
+    assert.equal(stage.lobby.whereaboutsSize, 1);
+  });
+
   it("RoomGame without a human is given up, whatever the rules do then", () => {
     const stage = new LobbyStage();
     stage.login(3);

@@ -317,3 +317,9 @@ export class StageClient {
 export function notification(command: string, data: CborInput): Uint8Array {
   return encodeClientNotification(command, encodeCbor(data));
 }
+
+/** What was said, as this client heard it. */
+export function heard(client: StageClient): string[] {
+  return client.packets.filter(({ command }) => command === "Chat")
+    .map(({ value }) => (value as { msg: string }).msg);
+}

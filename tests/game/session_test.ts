@@ -196,6 +196,13 @@ describe("GameSession of a player", () => {
     ]);
   });
 
+  it("next() charges a packet once, in however many pieces it comes", () => {
+    const session = playing({ packetsBurst: 1, packetsPerSecond: 1 });
+    const inputs = [...heartbeat].flatMap((byte) => lend(session, Uint8Array.of(byte), 0));
+    assert.deepEqual(inputs, [{ kind: "command", command: { command: "Heartbeat" } }]);
+    assert.equal(lend(session, heartbeat, 0).at(-1)?.kind, "too_fast");
+  });
+
   it("next() reads the burst at once, and the rest at the rate", () => {
     const session = playing({ packetsBurst: 10, packetsPerSecond: 4 });
     const inputs = lend(session, joined(...Array.from({ length: 12 }, () => heartbeat)), 0);

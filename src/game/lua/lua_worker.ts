@@ -22,12 +22,13 @@ export function runLuaWorker(scope: WorkerScope<In, Out>, assets: LuaAssets): vo
   let handle: ((request: In) => void) | undefined;
 
   const start = async (first: In) => {
-    const given = first.kind === "open_rules" ? first.program : undefined;
+    const isRules = first.kind === "open_rules";
+    const given = isRules ? first.program : undefined;
     const program = given ?? await compileLua(await assets.luaWasm());
     const engines = wasmoonEngines(program);
     const script = scriptWorker(engines, (message) => scope.post(message));
     const rules = rulesWorker(engines, (message) => scope.post(message));
-    scope.post(given === undefined ? { kind: "ready", program } : { kind: "ready" });
+    scope.post(isRules && given === undefined ? { kind: "ready", program } : { kind: "ready" });
     handle = (request) => {
       if (request.kind === "load" || request.kind === "hello") script(request);
       else rules(request);

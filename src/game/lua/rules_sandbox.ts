@@ -275,7 +275,7 @@ local function start()
   -- With an argument it does not begin to read its input.
   entry("embedded")
   if not is_direct then error("its server.rpc.fk has no callRpc that could be replaced", 0) end
-  dispatchers = require("server.rpc.dispatchers")
+  dispatchers = require "server.rpc.dispatchers"
   if globals.InitScheduler then globals.InitScheduler(globals.fk.RoomThread()) end
 end
 

@@ -18,8 +18,8 @@ export type ScriptWorkerIn =
 
 /** From the worker. */
 export type ScriptWorkerOut =
-  /** Once, first: Lua is compiled, here if `program` is there. What takes time from here on is the
-   * script. */
+  /** Once, first: Lua is compiled; for rules `program` is what was compiled here. What takes time
+   * from here on is the script. */
   | { readonly kind: "ready"; readonly program?: LuaProgram }
   /** Instead of that: Lua could not be compiled; nothing comes after it. */
   | { readonly kind: "broken"; readonly reason: string }

@@ -32,21 +32,23 @@ function seatsOf(stage: FerryStage, id: number): Map<number, number> {
 }
 
 describeFerry("Night Ferry", (start) => {
-  for (const { humans, robots } of [
-    { humans: 2, robots: 0 },
-    { humans: 3, robots: 0 },
-    { humans: 4, robots: 0 },
-    { humans: 1, robots: 1 },
-    { humans: 1, robots: 3 },
-    { humans: 2, robots: 2 },
-  ]) {
+  for (
+    const { humans, robots } of [
+      { humans: 2, robots: 0 },
+      { humans: 3, robots: 0 },
+      { humans: 4, robots: 0 },
+      { humans: 1, robots: 1 },
+      { humans: 1, robots: 3 },
+      { humans: 2, robots: 2 },
+    ]
+  ) {
     it(`is played to its end by ${humans} players and ${robots} robots, by its rules`, async () => {
-      const stage = await start();
+      const stage = start();
       const ids = Array.from({ length: humans }, (_, at) => at + 1);
       for (let seed = 1; seed <= 5; seed++) {
         for (const id of ids) stage.answers.set(id, whimsical(seed * 10 + id));
         if (seed === 1) stage.open(ids, { robots, seed });
-        else again(stage, ids, robots);
+        else stage.again(ids, { robots });
         await stage.toTheEnd();
         const ends = ids.map((id) => checkGame(stage.heard(id), humans + robots));
         for (const end of ends) assert.deepEqual(end, ends[0]);
@@ -62,35 +64,42 @@ describeFerry("Night Ferry", (start) => {
     });
   }
 
-  it("is won by whoever has the most coins; who shares the first place draws", async () => {
-    const stage = await start();
-    let draws = 0;
-    for (let seed = 1; seed <= 30 && draws === 0; seed++) {
-      for (const id of [1, 2, 3]) stage.answers.set(id, whimsical(seed * 10 + id));
-      if (seed === 1) stage.open([1, 2, 3], { pace: 0 });
-      else again(stage, [1, 2, 3], 0);
-      await stage.toTheEnd();
-      const over = stage.values<Over>(1, "GameOver").at(-1);
-      const [view] = stage.values<FerryView>(1, "FerryBegin");
-      const most = Math.max(...over?.coins ?? []);
-      const best = view?.seats.filter((one) => over?.coins[one.seat - 1] === most) ?? [];
-      assert.deepEqual(over?.winners, best.map((one) => one.id));
-      const first = best.length > 1 ? 3 : 1;
-      for (const { playerId, result } of stage.results.splice(0)) {
-        assert.equal(result, over?.winners.includes(playerId) ? first : 2);
+  for (
+    const { sayings, winners, results } of [
+      { sayings: ["tea", "jade", "silk"], winners: [2], results: [2, 1, 2] },
+      { sayings: ["jade", "tea", "jade"], winners: [1, 3], results: [3, 2, 3] },
+      { sayings: ["tea", "tea", "tea"], winners: [1, 2, 3], results: [3, 3, 3] },
+    ]
+  ) {
+    it(`ends for those who say ${sayings} and are believed with results ${results}`, async () => {
+      const stage = start();
+      for (const [at, said] of sayings.entries()) {
+        stage.answers.set(
+          at + 1,
+          ({ command, value }) =>
+            command === "FerryOpen"
+              ? false
+              : [(value as unknown as LoadQuestion).hand[0] ?? "", said],
+        );
       }
-      if (best.length > 1) draws++;
-    }
-    assert.equal(draws, 1, "none of 30 games was a draw");
-  });
+      stage.open([1, 2, 3], { goal: 1 });
+      await stage.toTheEnd();
+      assert.deepEqual(stage.values<Over>(1, "GameOver").map((over) => over.winners), [winners]);
+      assert.deepEqual(stage.results.map(({ playerId, result }) => [playerId, result]), [
+        [1, results[0]],
+        [2, results[1]],
+        [3, results[2]],
+      ]);
+    });
+  }
 
   it("has each seat begin in turn, from game to game of a room", async () => {
-    const stage = await start();
+    const stage = start();
     for (const id of [1, 2]) stage.answers.set(id, trusting);
     const firsts: unknown[] = [];
     for (let game = 1; game <= 3; game++) {
       if (game === 1) stage.open([1, 2], { pace: 0 });
-      else again(stage, [1, 2], 0);
+      else stage.again([1, 2]);
       await stage.toTheEnd();
       firsts.push(stage.values<{ skipper: number }>(1, "FerryTurn")[0]?.skipper);
       stage.told.clear();
@@ -101,12 +110,14 @@ describeFerry("Night Ferry", (start) => {
   it("is the same game again from the same seed and answers, and another from another", async () => {
     const transcripts: string[] = [];
     for (const seed of [42, 42, 43, undefined, undefined]) {
-      const stage = await start();
+      const stage = start();
       stage.answers.set(1, trusting);
       stage.answers.set(2, suspicious);
       stage.open([1, 2], { robots: 2, pace: 0, ...(seed === undefined ? {} : { seed }) });
       await stage.toTheEnd();
-      transcripts.push(JSON.stringify(stage.heard(1).map(({ command, value }) => [command, value])));
+      transcripts.push(
+        JSON.stringify(stage.heard(1).map(({ command, value }) => [command, value])),
+      );
       assert.equal(stage.values<FerryView>(1, "FerryBegin")[0]?.seed, seed);
     }
     const [first, second, third, ...unseeded] = transcripts;
@@ -116,7 +127,7 @@ describeFerry("Night Ferry", (start) => {
   });
 
   it("gives time to look, as the settings say, and plays to their goal", async () => {
-    const stage = await start();
+    const stage = start();
     for (const id of [1, 2]) stage.answers.set(id, trusting);
     stage.open([1, 2], { pace: 2_000, goal: 3 });
     await stage.toTheEnd();
@@ -133,7 +144,7 @@ describeFerry("Night Ferry", (start) => {
       { seed: Number.MAX_SAFE_INTEGER, pace: [], goal: -7 },
     ] as unknown as { seed: number }[];
     for (const own of odd) {
-      const stage = await start();
+      const stage = start();
       for (const id of [1, 2]) stage.answers.set(id, trusting);
       stage.open([1, 2], own);
       await stage.toTheEnd();
@@ -145,7 +156,7 @@ describeFerry("Night Ferry", (start) => {
   });
 
   it("says so in a room of another size, and leaves the room as it was", async () => {
-    const stage = await start();
+    const stage = start();
     stage.open([1, 2, 3], { robots: 2 });
     await stage.toTheEnd();
     assert.deepEqual(stage.values(1, "GameOver"), [{ reason: "seats", winners: [], coins: [] }]);
@@ -153,10 +164,3 @@ describeFerry("Night Ferry", (start) => {
     assert.deepEqual(stage.losses, []);
   });
 });
-
-/** The next game of the same room: its robots have left it. */
-function again(stage: FerryStage, [owner = 0, ...guests]: readonly number[], robots: number): void {
-  for (const id of guests) stage.say(id, { command: "Ready" });
-  for (let at = 0; at < robots; at++) stage.say(owner, { command: "AddRobot" });
-  stage.say(owner, { command: "StartGame" });
-}

@@ -1,13 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { afterEach, describe } from "node:test";
+import { after, afterEach, before, describe } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  builtinGameDirectory,
-  builtinGameTree,
-} from "../../../src/game/builtin_game/files.ts";
+import { builtinGameDirectory, builtinGameTree } from "../../../src/game/builtin_game/files.ts";
 import { EmbeddedRules } from "../../../src/game/lua/embedded_rules.ts";
+import type { LuaAnswers } from "../../../src/game/lua/lua_host.ts";
 import { RulesChild } from "../../../src/game/lua/rpc_child.ts";
-import type { RulesQueue } from "../../../src/game/lua/rules_queue.ts";
+import type { RulesLoss, RulesQueue, RulesTurn } from "../../../src/game/lua/rules_queue.ts";
 import type { Runtime } from "../../../src/ports/runtime.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
@@ -59,23 +57,42 @@ export const ferryHosts: readonly FerryHost[] = [
   },
 ];
 
-/** The same tests for each host; `start` gives a server of its own, closed after the test. */
-export function describeFerry(
-  title: string,
-  define: (start: () => Promise<FerryStage>) => void,
-): void {
+/**
+ * The same tests for each host. `start` gives a server of its own with no games, on a Lua state that
+ * all tests of one host share: games of one test must leave nothing behind for the next.
+ */
+export function describeFerry(title: string, define: (start: () => FerryStage) => void): void {
   for (const host of ferryHosts) {
     describe(`${title}, in ${host.name}`, { skip: host.skip }, () => {
-      const stages: FerryStage[] = [];
-      afterEach(async () => {
-        for (const stage of stages.splice(0)) await stage.rules.close();
+      let rules: RulesQueue;
+      let stage: FerryStage;
+      before(async () => {
+        const ends = {
+          host: forwarding(() => stage.reads),
+          turnDone: (turn: RulesTurn) => stage.turnDone(turn),
+          stateLost: (loss: RulesLoss) => stage.stateLost(loss),
+        };
+        rules = host.open(ends, await runtimeUnderTest());
+        rules.start();
       });
-      define(async () => {
-        const runtime = await runtimeUnderTest();
-        const stage = new FerryStage((ends) => host.open(ends, runtime));
-        stages.push(stage);
-        return stage;
-      });
+      afterEach(() => stage.abandonAll());
+      after(() => rules.close());
+      define(() => stage = new FerryStage(rules));
     });
   }
+}
+
+/** Answers as whoever is behind it at the moment. */
+function forwarding(behind: () => LuaAnswers): LuaAnswers {
+  return {
+    room: (roomId) => behind().room(roomId),
+    session: (roomId) => behind().session(roomId),
+    task: (taskId) => behind().task(taskId),
+    reply: (connId) => behind().reply(connId),
+    thinking: (connId) => behind().thinking(connId),
+    addNpc: (roomId) => behind().addNpc(roomId),
+    npcPlaces: (roomId) => behind().npcPlaces(roomId),
+    newNpc: () => behind().newNpc(),
+    seatNpc: (roomId, npc) => behind().seatNpc(roomId, npc),
+  };
 }

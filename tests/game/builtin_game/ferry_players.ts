@@ -55,8 +55,7 @@ export const trusting: Answers = ({ command, value }: Told) => {
 };
 
 /** The same, but opens everything. */
-export const suspicious: Answers = (told) =>
-  told.command === "FerryOpen" ? true : trusting(told);
+export const suspicious: Answers = (told) => told.command === "FerryOpen" ? true : trusting(told);
 
 /** Has no answer to anything. */
 export const silent: Answers = () => undefined;

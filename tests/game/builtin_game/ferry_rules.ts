@@ -50,7 +50,11 @@ export function checkGame(told: readonly Told[], seats: number): Over {
 }
 
 /** Nobody was told what only others may know. */
-export function checkSecrets(stage: FerryStage, ids: readonly number[], seatOf: Map<number, number>) {
+export function checkSecrets(
+  stage: FerryStage,
+  ids: readonly number[],
+  seatOf: Map<number, number>,
+) {
   for (const id of ids) {
     let skipper = 0;
     for (const { command, value } of stage.heard(id)) {

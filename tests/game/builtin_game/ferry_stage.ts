@@ -1,10 +1,9 @@
 import type { LobbyEvent } from "../../../src/game/lobby_events.ts";
-import type { PlayerResult } from "../../../src/game/lua/lua_host.ts";
+import type { LuaAnswers, PlayerResult } from "../../../src/game/lua/lua_host.ts";
 import type { RulesLoss, RulesQueue, RulesTurn } from "../../../src/game/lua/rules_queue.ts";
 import type { ClientRequest, Effect, StoreOperation } from "../../../src/game/outbox.ts";
 import type { ClientCommand } from "../../../src/wire/client_packet.ts";
 import { type CborItem, type CborRead, CborReader, encode } from "../../client/cbor.ts";
-import type { RulesEnds } from "../lua/lobby_with_rules.ts";
 import { LobbyStage } from "../lobby_stage.ts";
 
 /** Something that a client was told; `question` has the id that an answer needs. */
@@ -45,22 +44,23 @@ export class FerryStage {
   readonly saves = new Map<number, string>();
   /** What ended games were made of, in order: notices of GameOver, results, and the last two words. */
   readonly endings: string[] = [];
+  /** In how many turns of the rules that was. */
+  endingTurns = 0;
+  /** The store takes everything and answers nothing, but for ends of games. */
+  isStoreSilent = false;
   readonly closed = new Set<number>();
+  #turns = 0;
   #wakes: number[] = [];
   #events: LobbyEvent[] = [];
   #isPerforming = false;
 
-  constructor(open: (ends: RulesEnds) => RulesQueue) {
-    this.rules = open({
-      host: this.lobby.lobby.reads,
-      turnDone: (turn) => this.#turnDone(turn),
-      stateLost: (loss) => {
-        this.losses.push(loss);
-        const { roomIds, taskIds } = loss;
-        this.give({ kind: "lua_lost", roomIds, taskIds });
-      },
-    });
-    this.rules.start();
+  /** `rules` must tell its `turnDone` and `stateLost` here, and read from `reads`. */
+  constructor(rules: RulesQueue) {
+    this.rules = rules;
+  }
+
+  get reads(): LuaAnswers {
+    return this.lobby.lobby.reads;
   }
 
   get now(): number {
@@ -125,12 +125,21 @@ export class FerryStage {
     this.say(owner, { command: "StartGame" });
   }
 
+  /** The next game of the same room, which its robots have left. */
+  again([owner = 0, ...guests]: readonly number[], { robots = 0 } = {}): void {
+    for (const id of guests) this.say(id, { command: "Ready" });
+    for (let at = 0; at < robots; at++) this.say(owner, { command: "AddRobot" });
+    this.say(owner, { command: "StartGame" });
+  }
+
   /** Lets the rules work and time pass until it holds; rejects when that never comes. */
   async until(what: string, holds: () => boolean): Promise<void> {
     for (let wakes = 0; wakes < wakesMax;) {
+      const before = this.#turns;
       if (!await this.rules.ping()) break;
       if (holds()) return;
-      if (this.rules.waitingCalls > 0) continue;
+      // What these turns have brought about may still be under way.
+      if (this.#turns > before) continue;
       const next = Math.min(...this.#wakes);
       if (next === Infinity) break;
       wakes++;
@@ -165,7 +174,9 @@ export class FerryStage {
     return this.heard(id).flatMap((told) => told.command === command ? [told.value as Value] : []);
   }
 
-  #turnDone({ notices }: RulesTurn): void {
+  turnDone({ notices }: RulesTurn): void {
+    this.#turns++;
+    const before = this.endings.length;
     for (const notice of notices) {
       if (notice.kind === "log") {
         this.log.push(`${notice.level} ${notice.text}`);
@@ -181,7 +192,22 @@ export class FerryStage {
       }
       this.#events.push({ kind: "lua", request: notice });
     }
+    if (this.endings.length > before) this.endingTurns++;
     this.#settle();
+  }
+
+  stateLost(loss: RulesLoss): void {
+    this.losses.push(loss);
+    const { roomIds, taskIds } = loss;
+    this.give({ kind: "lua_lost", roomIds, taskIds });
+  }
+
+  /** Has the rules give up what is still played. */
+  async abandonAll(): Promise<void> {
+    for (const { id } of this.lobby.lobby.rooms.all()) {
+      this.rules.call({ kind: "resume", roomId: id, reason: "abandon" });
+    }
+    await this.rules.ping();
   }
 
   #carryOut(effects: readonly Effect[]): void {
@@ -244,6 +270,7 @@ export class FerryStage {
 
   #store(operation: StoreOperation): void {
     if (operation.kind === "end_of_game") this.#events.push({ ...operation, kind: "stored" });
+    else if (this.isStoreSilent) return;
     else if (operation.kind === "save_state") {
       this.saves.set(operation.playerId, operation.json);
       this.#events.push({ kind: "query_done", roomId: operation.roomId });

@@ -102,12 +102,13 @@ describe("freekill-core, unmodified", { skip: noCore }, () => {
     const beginnings = await Promise.all((["embedded", "native"] as const).map(async (kind) => {
       const table = await open(kind);
       table.startGame(1, { capacity: 2, humans: 2 });
-      await table.run(() => table.stage.told(1).includes("request"));
-      const told = table.stage.told(1);
-      return told.slice(told.indexOf("raw StartGame"), told.indexOf("request"))
-        .filter((one, at, all) => one !== all[at - 1]);
+      // Whoever drew the lord is asked first.
+      const isAsked = (id: number) => table.stage.told(id).includes("request");
+      await table.run(() => isAsked(1) || isAsked(2));
+      const told = table.stage.told(1).filter((one) => one.startsWith("raw "));
+      return told.filter((one, at) => one !== told[at - 1]);
     }));
-    assert.ok((beginnings[0]?.length ?? 0) > 5, String(beginnings[0]));
+    assert.ok((beginnings[0]?.length ?? 0) >= 5, String(beginnings[0]));
     assert.deepEqual(beginnings[0], beginnings[1]);
   });
 

@@ -4,6 +4,7 @@ import { EmbeddedRules } from "../../../src/game/lua/embedded_rules.ts";
 import { readPackageTree } from "../../../src/game/lua/package_tree.ts";
 import { roomsPerStateMax, RulesGroup } from "../../../src/game/lua/rules_group.ts";
 import type { RulesLoss, RulesTurn } from "../../../src/game/lua/rules_queue.ts";
+import type { SharedLua } from "../../../src/game/lua/worker_run.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
@@ -26,6 +27,7 @@ describe("RulesGroup", () => {
     const { workers, clock, files } = await runtimeUnderTest();
     const turns: RulesTurn[] = [];
     const losses: RulesLoss[] = [];
+    const shared: SharedLua = {};
     const pool = new RulesGroup(clock, {
       statesMax,
       turnDone: (turn) => void turns.push(turn),
@@ -39,6 +41,7 @@ describe("RulesGroup", () => {
           turnMs: 200,
           memoryMb: 64,
           recycleMb: 64,
+          shared,
           host: rulesTable(Array.from({ length: rooms }, (_, at) => at + 1)),
           log: fakeLog().logger,
         });
@@ -52,13 +55,14 @@ describe("RulesGroup", () => {
       assert.equal(await pool.ping(), true);
     };
     const nothingWaits = () => new Promise<void>((resolve) => void clock.after(1, resolve));
-    return { pool, turns, losses, play, nothingWaits };
+    return { pool, shared, turns, losses, play, nothingWaits };
   }
 
   it("spreads rooms over states, with one ready beforehand, no more than it may have", async () => {
-    const { pool, play, turns } = await started(3);
+    const { pool, play, turns, shared } = await started(3);
     assert.equal(pool.states, 1);
     await play([1]);
+    assert.notEqual(shared.program, undefined, "what the first has compiled is for all");
     assert.equal(pool.states, 2);
     await play([2, 3, 4, 5, 6, 7]);
     assert.equal(pool.states, 3);

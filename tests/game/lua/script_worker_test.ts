@@ -7,10 +7,14 @@ import { bytesOf, readGlue } from "./lua_program.ts";
 
 it("runLuaWorker() says when it holds no usable state any more, and answers nothing after", async () => {
   const posted: (ScriptWorkerOut | RulesWorkerOut)[] = [];
-  const send = await new Promise<(message: ScriptWorkerIn) => void>((resolve) =>
+  let send = (_message: ScriptWorkerIn) => {};
+  const last = new Promise<void>((resolve) =>
     runLuaWorker({
-      post: (message) => void posted.push(message),
-      onMessage: resolve,
+      post(message) {
+        posted.push(message);
+        if (message.kind === "answer" && !message.usable) resolve();
+      },
+      onMessage: (receive) => void (send = receive),
     }, { luaWasm: readGlue })
   );
   const load = (id: number, text: string) =>
@@ -35,6 +39,9 @@ it("runLuaWorker() says when it holds no usable state any more, and answers noth
   );
   send({ kind: "hello", id: 5 });
   send({ kind: "hello", id: 6 });
+  await last;
+  send({ kind: "hello", id: 7 });
+  assert.deepEqual(posted[0], { kind: "ready" });
   assert.deepEqual(answers(), [
     [1, "ok", true],
     [2, "ok", true],

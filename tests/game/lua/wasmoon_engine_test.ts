@@ -7,6 +7,7 @@ import type {
   LuaHostFunction,
   LuaLimits,
 } from "../../../src/game/lua/lua_engine.ts";
+import { compileLua } from "../../../src/game/lua/lua_wasm.ts";
 import { wasmoonEngines } from "../../../src/game/lua/wasmoon_engine.ts";
 import { hostileGreetings } from "./hostile_scripts.ts";
 import {
@@ -25,7 +26,7 @@ const hasty = { ...patient, turnMs: 50, giveUpMs: 100 };
 describe("WasmoonEngine", () => {
   let engines: LuaEngineFactory;
   before(async () => {
-    engines = await wasmoonEngines(await readGlue());
+    engines = wasmoonEngines(await compileLua(await readGlue()));
   });
   const open = (limits: LuaLimits = patient, host: LuaHostFunction = noHost): LuaEngine =>
     engines.open({ limits, host, now: () => performance.now() });

@@ -198,7 +198,7 @@ end
 function Room.read_answer(reply)
   if not reply or reply == "__cancel" or reply == "__notready" then return nil end
   local answer = cbor.decode(reply)
-  return answer ~= "__cancel" and answer or nil
+  if answer ~= "__cancel" then return answer end
 end
 
 function Room:count_miss(seat, has_missed)

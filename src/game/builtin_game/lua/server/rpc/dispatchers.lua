@@ -53,20 +53,23 @@ function dispatchers.bye()
   return true, "Goodbye"
 end
 
--- `roomId,playerId,command,…`
+-- What the server says of itself comes as from room -1; what a player pushes bears his room's id.
+local SERVER = -1
+
+-- `roomId,playerId,command,…`; `-1,<its id>,newroom` and `-1,<its id>,newtask`
 function dispatchers.HandleRequest(params)
   local first, second, command = tostring(params[1]):match("^(%-?%d+),(%-?%d+),([^,]*)")
   if not first then return false, "invalid_params", "expected roomId,playerId,command" end
-  local id, player_id = math.tointeger(tonumber(first)), math.tointeger(tonumber(second))
-  if command == "newroom" then return new_room(player_id) end
-  if command == "newtask" then
+  local id, other_id = math.tointeger(tonumber(first)), math.tointeger(tonumber(second))
+  if id == SERVER and command == "newroom" then return new_room(other_id) end
+  if id == SERVER and command == "newtask" then
     -- This game has nothing to do in the lobby.
-    fk.call("Task_decreaseRefCount", player_id)
+    fk.call("Task_decreaseRefCount", other_id)
     return true, true
   end
   local room = rooms[id]
   if not room then return room_not_found() end
-  return push(room, player_id, command)
+  return push(room, other_id, command)
 end
 
 function dispatchers.ResumeRoom(params)
