@@ -14,6 +14,7 @@ const all = [
   "game_logins",
   "game_chat",
   "game_strangers",
+  "rules_games",
 ];
 
 const args = process.argv.slice(2);

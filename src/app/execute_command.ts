@@ -136,7 +136,8 @@ function listRooms(game: OperatedGame, roomId: number | undefined): AdminAnswer 
 }
 
 function announce(game: OperatedGame, text: string, roomId: number | undefined): AdminAnswer {
-  const told = game.announce(text, roomId);
+  // The space at the end is the original server's (recording lobby_chat).
+  const told = game.announce(`${text} `, roomId);
   if (told === undefined) return refusal(noRoom(roomId ?? 0));
   return done([`Told ${told} ${told === 1 ? "player" : "players"}.`], { told });
 }

@@ -181,6 +181,7 @@ export class GamePart {
       log,
       turnDone: (turn) => hooks.turnDone(turn),
       stateLost: (loss) => hooks.stateLost(loss),
+      unheard: (call) => hooks.unheard(call),
     });
   }
 }

@@ -94,7 +94,7 @@ export const rootKeys: SpecsOf<RootSettings> = {
     min: 0,
     max: 10_000,
     means:
-      "Wait for a distant peer's first byte before it is greeted as a game client (unused while no game is served)",
+      "Wait for a distant peer's first byte before it is greeted as a game client",
   },
   sniff_loopback_ms: {
     kind: "ms",

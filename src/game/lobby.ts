@@ -171,6 +171,11 @@ export class Lobby {
         for (const id of event.roomIds) this.#closeRoom(id);
         for (const id of event.taskIds ?? []) this.tasks.forget(id);
         return;
+      case "unheard": {
+        const visitor = this.online.byId(event.playerId);
+        if (visitor?.roomId !== event.roomId) return;
+        return this.tellRoom(event.roomId, { kind: "quit", player: visitor.player });
+      }
       case "stored":
         return this.tellRoom(event.roomId, { kind: "stored", session: event.session });
       case "query_done": {

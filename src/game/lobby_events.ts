@@ -34,6 +34,8 @@ export type LobbyEvent =
     readonly roomIds: readonly RoomId[];
     readonly taskIds?: readonly number[];
   }
+  /** He came, or came back, into a game that the rules had just ended: he is told nothing of it. */
+  | { readonly kind: "unheard"; readonly roomId: RoomId; readonly playerId: PlayerId }
   | { readonly kind: "stored"; readonly roomId: RoomId; readonly session: number }
   /** `roomId` as in the operation: a task's, when it is below 0. */
   | { readonly kind: "query_done"; readonly roomId: RoomId; readonly text?: string }

@@ -50,7 +50,7 @@ export function carryOut(
     case "ban":
       return ban(lobby, effect.player, out);
     case "gone":
-      return;
+      return out.push({ kind: "forget_room", roomId });
     default:
       out.push(effect);
   }

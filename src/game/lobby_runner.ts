@@ -14,6 +14,7 @@ import { gameSettings } from "./game_settings.ts";
 import { Lobby } from "./lobby.ts";
 import type { LobbyEvent } from "./lobby_events.ts";
 import type { RulesLoss, RulesTurn } from "./lua/rpc_child.ts";
+import type { LuaCall } from "./lua/lua_host.ts";
 import type { RulesHost, RulesNotice } from "./lua/rpc_rules.ts";
 import type { Effect, StoreOperation } from "./outbox.ts";
 import { type RulesHooks, RulesPool, type RulesState } from "./rules_pool.ts";
@@ -75,6 +76,7 @@ export class LobbyRunner {
     this.rules = new RulesPool((hooks) => parts.makeRules(hooks, reads), {
       turnDone: (turn) => this.#turnDone(turn),
       stateLost: (loss) => this.#stateLost(loss),
+      unheard: (call) => this.#unheard(call),
     });
   }
 
@@ -158,6 +160,8 @@ export class LobbyRunner {
       case "lua":
         if (effect.call.kind === "new_room") this.#metrics.counters.games_started++;
         return this.rules.call(effect.call);
+      case "forget_room":
+        return this.rules.forget(effect.roomId);
       case "store":
         return this.#store.perform(effect.operation);
       case "close": {
@@ -206,6 +210,14 @@ export class LobbyRunner {
   #heed(notice: RulesNotice): void {
     if (notice.kind !== "log") return this.handle({ kind: "lua", request: notice });
     this.#parts.logger[notice.level]({ part: "rules" }, notice.text);
+  }
+
+  /** Who was to come into a game that is over is told where he is. */
+  #unheard(call: LuaCall): void {
+    if (call.kind !== "request" || call.command === "leave") return;
+    const { roomId, playerId } = call;
+    // Not within the call: a room must not change while it is telling us something.
+    this.#parts.clock.after(0, () => this.handle({ kind: "unheard", roomId, playerId }));
   }
 
   #stateLost({ reason, roomIds, taskIds }: RulesLoss): void {

@@ -14,6 +14,9 @@ import { foundState } from "./room_queries.ts";
 const roomPatienceMs = 2_000;
 /** Changes of his password that a player may have under way: each costs the time of two logins. */
 const changesPerPlayerMax = 4;
+/** The upgrade that follows a login may store the same password anew meanwhile: once, so a second
+ * attempt finds it done. */
+const attemptsMax = 2;
 /** A client's cipher has 256 bytes: 11 are padding, 32 a prefix. */
 const passwordBytesMax = 213;
 
@@ -162,12 +165,22 @@ export class LobbyStore {
     const encoder = new TextEncoder();
     const wanted = encoder.encode(order.new);
     if (!isUsable(wanted)) return false;
-    const { playerId: uid } = order;
+    const given = encoder.encode(order.old);
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const outcome = await this.#tryChange(order.playerId, { given, wanted });
+      if (outcome !== "stored_anew") return outcome;
+    }
+    return false;
+  }
+
+  async #tryChange(
+    uid: PlayerId,
+    passwords: { readonly given: Uint8Array; readonly wanted: Uint8Array },
+  ): Promise<boolean | "stored_anew"> {
     const found = await this.#store.users({ kind: "look_up_password", uid });
     if (!found.ok) return false;
     const stored = found.value;
-    const given = encoder.encode(order.old);
-    const made = await this.#crypto.run({ kind: "change", given, wanted, stored });
+    const made = await this.#crypto.run({ kind: "change", ...passwords, stored });
     if (!made.ok || made.value === null) return false;
     const set = await this.#store.users({
       kind: "set_password",
@@ -176,7 +189,8 @@ export class LobbyStore {
       keepLegacyHash: this.#keepLegacyHash(),
       ifStored: stored,
     });
-    return set.ok && set.value;
+    if (!set.ok) return false;
+    return set.value || "stored_anew";
   }
 }
 

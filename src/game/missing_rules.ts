@@ -29,6 +29,8 @@ export class MissingRules implements RulesState {
     return true;
   }
 
+  forget(): void {}
+
   close(): Promise<void> {
     return Promise.resolve();
   }

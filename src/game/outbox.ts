@@ -72,6 +72,8 @@ export type Effect =
   }
   | { readonly kind: "request"; readonly to: ConnectionId; readonly request: ClientRequest }
   | { readonly kind: "lua"; readonly call: LuaCall }
+  /** The room is no more: the rules are to forget it, if they have not let go of it themselves. */
+  | { readonly kind: "forget_room"; readonly roomId: number }
   | { readonly kind: "store"; readonly operation: StoreOperation }
   /** After what was sent before has left; the machine has forgotten the connection already. */
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly reason: GameDisconnect }

@@ -84,6 +84,11 @@ export class Room {
     return this.#game?.isAbandoned === true;
   }
 
+  /** A game is on, and the rules have not let go of it. */
+  get isOn(): boolean {
+    return this.#game?.isOn === true;
+  }
+
   get state(): RoomState {
     if (this.#isGone) return { kind: "gone" };
     if (this.#game === undefined) return { kind: "waiting" };
@@ -97,7 +102,7 @@ export class Room {
 
   /** Whether this player is to be given his seat back when he logs in again. */
   keepsSeat(player: Player): boolean {
-    return this.#game?.isOn === true && this.seats.seatOf(player) !== undefined;
+    return this.isOn && this.seats.seatOf(player) !== undefined;
   }
 
   handle(event: RoomEvent, now: number): RoomEffect[] {
@@ -184,7 +189,7 @@ export class Room {
     out.push({ kind: "entered", player, observes: true });
     const observer = luaPlayer(player, this.#config.settings.gameMode, "online");
     out.lua({ kind: "add_observer", roomId: this.id, player: observer });
-    this.#tellLua(player, "observe", out);
+    out.lua({ kind: "request", roomId: this.id, playerId: player.id, command: "observe" });
   }
 
   #quit(player: Player, out: RoomOutbox, now: number): void {
@@ -325,7 +330,7 @@ export class Room {
   }
 
   #stopObserving(player: Player, out: RoomOutbox): void {
-    this.#tellLua(player, "leave", out);
+    out.lua({ kind: "request", roomId: this.id, playerId: player.id, command: "leave" });
     this.seats.removeObserver(player);
     out.lua({ kind: "remove_observer", roomId: this.id, playerId: player.id });
   }
@@ -336,10 +341,6 @@ export class Room {
       if (!player.isRobot) out.push({ kind: "drop", player, reason });
     }
     for (const player of this.seats.observers) out.push({ kind: "drop", player, reason });
-  }
-
-  #tellLua(player: Player, command: string, out: RoomOutbox): void {
-    out.lua({ kind: "request", roomId: this.id, playerId: player.id, command });
   }
 
   #watchOwner(now: number): void {

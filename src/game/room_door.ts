@@ -11,6 +11,8 @@ interface GuardedRoom {
   readonly isOutdated: boolean;
   readonly isFull: boolean;
   readonly isAbandoned: boolean;
+  /** Whether the rules of its game would let somebody look on. */
+  readonly isOn: boolean;
   readonly state: { readonly kind: "waiting" | "playing" | "gone" };
 }
 
@@ -37,7 +39,7 @@ export class RoomDoor {
     wish: { readonly password: string; readonly as: "player" | "observer" },
     now: number,
   ): string | undefined {
-    const { config, isOutdated, isFull, isAbandoned, state, seats } = this.#room;
+    const { config, isOutdated, isFull, isAbandoned, isOn, state, seats } = this.#room;
     const { password } = config.settings;
     if (password !== "" && password !== wish.password) return "room password error";
     if (isOutdated) return "room is outdated";
@@ -49,6 +51,6 @@ export class RoomDoor {
       if (rejected !== undefined) return rejected;
       return isFull || state.kind !== "waiting" ? "Room is full or already started!" : undefined;
     }
-    return state.kind === "playing" ? rejected : "Can only observe running room.";
+    return isOn || isAbandoned ? rejected : "Can only observe running room.";
   }
 }

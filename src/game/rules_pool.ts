@@ -10,6 +10,8 @@ export interface RulesState {
   start(): void;
   /** False when the call is dropped: too much waits. */
   call(call: LuaCall): boolean;
+  /** The room has ended without the rules. */
+  forget(id: number): void;
   close(): Promise<void>;
 }
 
@@ -17,6 +19,8 @@ export interface RulesState {
 export interface RulesHooks {
   turnDone(turn: RulesTurn): void;
   stateLost(loss: RulesLoss): void;
+  /** The call came too late: the rules have let go of its room already. */
+  unheard(call: LuaCall): void;
 }
 
 /** What is shown of a state. */
@@ -67,9 +71,19 @@ export class RulesPool implements LuaHost {
     const id = "taskId" in call ? call.taskId : call.roomId;
     const isNew = call.kind === "new_room" || call.kind === "new_task";
     const state = isNew ? this.#current : this.#places.get(id);
-    if (state === undefined) return;
+    if (state === undefined) return this.#hooks.unheard(call);
     if (isNew) this.#places.set(id, state);
     if (!state.call(call)) this.dropped++;
+  }
+
+  /** The room has ended without the rules: they are told, and hold it no more. */
+  forget(id: number): void {
+    const state = this.#places.get(id);
+    this.#places.delete(id);
+    if (state === undefined) return;
+    state.forget(id);
+    // A room that waited to be told goes without a turn of its own.
+    this.#closeIfDrained(state);
   }
 
   async close(): Promise<void> {
@@ -95,6 +109,7 @@ export class RulesPool implements LuaHost {
         this.#hooks.stateLost(loss);
         this.#closeIfDrained(state);
       },
+      unheard: (call) => this.#hooks.unheard(call),
     });
     state.start();
     return state;

@@ -59,6 +59,15 @@ export class HostClient {
     return line;
   }
 
+  /** The next so many bytes. */
+  async bytes(count: number): Promise<Uint8Array> {
+    const isThere = () => this.#received.length >= count ? true : undefined;
+    await this.#until(isThere, `${count} bytes`);
+    const taken = this.#received.subarray(0, count);
+    this.#received = this.#received.subarray(count);
+    return taken;
+  }
+
   async lines(count: number): Promise<string[]> {
     const lines: string[] = [];
     while (lines.length < count) lines.push(await this.line());

@@ -6,7 +6,7 @@ import { packetBits, packetTypes } from "../../src/wire/packet_types.ts";
 import { encodeCbor } from "../../src/wire/cbor_encode.ts";
 import { nodeZlib } from "../../src/adapters/node/zlib.ts";
 import { joined } from "../wire/hex.ts";
-import { notification, ServerStage } from "./server_stage.ts";
+import { heard, notification, ServerStage } from "./server_stage.ts";
 
 const welcome = ["Setup", "SetServerSettings", "AddTotalGameTime", "EnterLobby", "UpdatePlayerNum"];
 
@@ -135,6 +135,19 @@ describe("GameServer and a login", () => {
       "record_login",
       "set_password",
     ]);
+  });
+
+  it("a muted account logs in, and is silent until its time is over", async () => {
+    const stage = await ServerStage.open();
+    const { uid } = stage.accounts.add("caocao", "secret");
+    const expireAt = Math.floor(stage.clock.now() / 1_000) + 60;
+    stage.bans.apply([{ kind: "muted", uid, type: 1, expireAt }]);
+    const client = await stage.player("caocao");
+    await client.say("Chat", { msg: "too early" });
+    assert.deepEqual(heard(client), []);
+    await stage.pass(60_001);
+    await client.say("Chat", { msg: "at last" });
+    assert.deepEqual(heard(client), ["at last"]);
   });
 
   it("counts a new name as a registration", async () => {

@@ -101,7 +101,7 @@ describe("GameServer and its players", () => {
     const [peer] = stage.peers;
     for (let i = 0; i < 10; i++) peer?.data(chat("c"));
     assert.equal(stage.clock.waiting, waiting);
-    await stage.pass(2_000);
+    await stage.pass(4_000);
     assert.equal(heard(fast).length, 12);
   });
 

@@ -189,16 +189,21 @@ describe("LobbyStore", () => {
       );
     }));
 
-  it("LobbyStore does not overwrite a password that was set while it made its own", () =>
+  /** Changes "old" to "new" while, at the first attempt, somebody else stores `meanwhile`. */
+  const changeDuring = (meanwhile: string) =>
     withRealStore(async ({ store }) => {
       const password = makeLegacyPassword(parts, bytes("old"));
       await valueOf(store.users({ ...registration("a"), password }));
       const { promise, resolve } = Promise.withResolvers<StoreEvent>();
+      let isFirst = true;
       const slowCrypto = {
         async run(job: Parameters<CryptoWork["perform"]>[0]) {
-          const made = await work.perform({ kind: "new_password", password: bytes("operator's") });
-          const order = { kind: "set_password", uid: 1, keepLegacyHash: false } as const;
-          await valueOf(store.users({ ...order, password: made as NewPassword }));
+          if (isFirst) {
+            isFirst = false;
+            const made = await work.perform({ kind: "new_password", password: bytes(meanwhile) });
+            const order = { kind: "set_password", uid: 1, keepLegacyHash: false } as const;
+            await valueOf(store.users({ ...order, password: made as NewPassword }));
+          }
           return { ok: true, value: await work.perform(job) } as never;
         },
       };
@@ -209,10 +214,20 @@ describe("LobbyStore", () => {
         keepLegacyHash: () => false,
         event: resolve,
       }).perform(changing("old", "new"));
-      assert.deepEqual(await promise, changed(false));
-      const given = { password: bytes("operator's"), stored: await passwordOf(store) };
+      const isChanged = meanwhile === "old";
+      assert.deepEqual(await promise, changed(isChanged));
+      const given = {
+        password: bytes(isChanged ? "new" : meanwhile),
+        stored: await passwordOf(store),
+      };
       assert.equal(await isPassword(parts.crypto, given), true);
-    }));
+    });
+
+  it("LobbyStore does not overwrite a password that was set while it made its own", () =>
+    changeDuring("operator's"));
+
+  it("LobbyStore changes a password that was stored anew meanwhile, as after a login", () =>
+    changeDuring("old"));
 
   it("LobbyStore refuses passwords that no login could bring", () =>
     withLobbyStore(async ({ events }) => {

@@ -9,6 +9,7 @@ import { fakeClock } from "../fakes/clock.ts";
 class StateProbe implements RulesState {
   readonly hooks: RulesHooks;
   readonly calls: LuaCall[] = [];
+  readonly forgotten: number[] = [];
   readonly pid: number;
   load = 0;
   isFull = false;
@@ -30,6 +31,10 @@ class StateProbe implements RulesState {
     return true;
   }
 
+  forget(id: number): void {
+    this.forgotten.push(id);
+  }
+
   close(): Promise<void> {
     this.closes++;
     return Promise.resolve();
@@ -40,6 +45,7 @@ function stage() {
   const made: StateProbe[] = [];
   const turns: RulesTurn[] = [];
   const losses: RulesLoss[] = [];
+  const unheard: LuaCall[] = [];
   const pool = new RulesPool((hooks) => {
     const state = new StateProbe(hooks, 100 + made.length);
     made.push(state);
@@ -47,8 +53,9 @@ function stage() {
   }, {
     turnDone: (turn) => void turns.push(turn),
     stateLost: (loss) => void losses.push(loss),
+    unheard: (call) => void unheard.push(call),
   });
-  return { pool, made, turns, losses };
+  return { pool, made, turns, losses, unheard };
 }
 
 const newRoom = (roomId: number): LuaCall => ({ kind: "new_room", roomId });
@@ -156,11 +163,58 @@ describe("RulesPool", () => {
   });
 });
 
+describe("RulesPool of rooms that are over", () => {
+  it("forget() tells the state of the room, once, and nobody else", () => {
+    const { pool, made } = stage();
+    pool.renew();
+    pool.call(newRoom(3));
+    pool.renew();
+    pool.forget(3);
+    pool.forget(3);
+    pool.forget(4);
+    assert.deepEqual(made.map(({ forgotten }) => forgotten), [[3], []]);
+  });
+
+  it("forget() of its last room closes an outdated state", () => {
+    const { pool, made } = stage();
+    pool.renew();
+    pool.call(newRoom(3));
+    made[0]!.load = 1;
+    pool.renew();
+    made[0]!.load = 0;
+    pool.forget(3);
+    assert.deepEqual(made.map(({ closes }) => closes), [1, 0]);
+  });
+
+  it("a task that its rules let go of is told nothing more", () => {
+    const { pool, made } = stage();
+    pool.renew();
+    pool.call({ kind: "new_task", taskId: -1001 });
+    made[0]!.hooks.turnDone({
+      call: undefined,
+      notices: [{ kind: "task_decrease_ref_count", taskId: -1001 }],
+    });
+    pool.call(resume(-1001));
+    assert.equal(made[0]!.calls.length, 1);
+  });
+
+  it("call() says what no state hears any more", () => {
+    const { pool, made, unheard } = stage();
+    pool.renew();
+    pool.call(newRoom(3));
+    made[0]?.hooks.turnDone(released(3));
+    const late: LuaCall = { kind: "request", roomId: 3, playerId: 1, command: "reconnect" };
+    pool.call(late);
+    assert.deepEqual(unheard, [late]);
+  });
+});
+
 describe("MissingRules", () => {
   it("call() ends a game or task that begins, soon but not at once, and says why", () => {
     const clock = fakeClock();
     const losses: RulesLoss[] = [];
-    const hooks = { turnDone() {}, stateLost: (loss: RulesLoss) => void losses.push(loss) };
+    const stateLost = (loss: RulesLoss) => void losses.push(loss);
+    const hooks = { turnDone() {}, stateLost, unheard() {} };
     const rules = new MissingRules({ clock, reason: "none here", hooks });
     rules.start();
     for (const call of [newRoom(3), resume(3), { kind: "new_task", taskId: -1001 } as const]) {

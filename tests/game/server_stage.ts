@@ -53,6 +53,8 @@ export class StageRules implements RulesState {
     return true;
   }
 
+  forget(): void {}
+
   /** The rules let go of a room. */
   release(roomId: number): void {
     this.load--;

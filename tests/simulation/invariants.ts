@@ -37,8 +37,6 @@ export class Invariants {
   /** Since when a room has nobody, or a client does not know where it is. */
   readonly #emptySince = new Map<number, number>();
   readonly #lostSince = new Map<SimClient, number>();
-  /** The rules let go of their game before they heard that these came to it. */
-  readonly #stranded = new WeakSet<SimClient>();
   #roomsSeen = 0;
   /** Players, observers and robots in the rooms that were just looked at. */
   #whereabouts = 0;
@@ -136,8 +134,9 @@ export class Invariants {
     for (const { player, isConnected, state } of taken) {
       if (!isConnected && state !== "offline") continue;
       const visitor = online.of(player);
-      // He was forgotten when everybody had left, and may be back elsewhere.
-      if (visitor === undefined && room.isAbandoned) continue;
+      // He was forgotten when everybody had left, or came back when the game was over but for the
+      // store: he may be elsewhere.
+      if (visitor === undefined && !room.isOn) continue;
       assert.equal(visitor?.roomId, room.id, `${player.name} knows that he sits in ${room.id}`);
       assert.equal(isConnected, player.connection !== undefined, `${player.name} is ${state}`);
     }
@@ -168,8 +167,6 @@ export class Invariants {
     assert.ok(room !== undefined, `${who} is in room ${roomId}, which is gone`);
     const expected = room.seats.observes(player) ? "observing" : "room";
     if (view.place !== expected) {
-      if (room.state.kind === "waiting" && view.place !== "room") this.#stranded.add(client);
-      if (this.#stranded.has(client)) return;
       const since = this.#lostSince.get(client) ?? now;
       this.#lostSince.set(client, since);
       const text = `${who} is in room ${roomId} (${expected}, ${room.state.kind}) and believes ` +

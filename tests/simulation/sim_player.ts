@@ -118,7 +118,8 @@ export class SimPlayer {
     const cipher = cipherOf(isWrong ? dice.one(["wrong", undefined]) : this.#password);
     const version = dice.chance(0.01) ? "0.5.18" : "0.5.19";
     client.stage = "setup_sent";
-    client.say("Setup", [this.name, cipher, this.#world.md5(), version, `device-${this.name}`]);
+    const md5 = dice.chance(0.01) ? "md5-0" : this.#world.md5();
+    client.say("Setup", [this.name, cipher, md5, version, `device-${this.name}`]);
     if (!dice.chance(0.04)) return;
     const how = dice.one(["end", "destroy", "fail"] as const)!;
     this.#world.did("leave_while_logging_in");

@@ -50,6 +50,8 @@ export interface RulesRun {
   readonly isIdle: boolean;
   /** Has grown so much that it is better replaced once it holds nothing. */
   readonly isBloated?: boolean;
+  /** Memory of the state itself, where it is known. */
+  readonly memoryBytes?: number;
   /** Once, first. */
   start(): void;
   /** Only when `isIdle`. */
@@ -70,6 +72,8 @@ export interface RulesQueueOptions {
   turnDone(turn: RulesTurn): void;
   /** Not told at `close`. With empty lists when nobody played. */
   stateLost(loss: RulesLoss): void;
+  /** The call came too late: the rules had let go of its room in the turn before. */
+  unheard?(call: LuaCall): void;
 }
 
 type Work = LuaCall | { readonly kind: "ping"; readonly answer: (alive: boolean) => void };
@@ -91,6 +95,8 @@ export class RulesQueue implements LuaHost {
   #pushedBytes = 0;
   /** Rooms by their ids, from 1, and tasks by theirs, below 0. */
   readonly #held = new Map<number, Held>();
+  /** Told that they are over: after that turn nothing of them is left. */
+  readonly #abandoned = new Set<number>();
   #run: RulesRun | undefined;
   #wasReady = false;
   #starts = 0;
@@ -122,6 +128,11 @@ export class RulesQueue implements LuaHost {
 
   get pid(): number | undefined {
     return this.#run?.pid;
+  }
+
+  /** Memory of the present state, where it is known: of the embedded Lua, behind its last turn. */
+  get memoryBytes(): number | undefined {
+    return this.#run?.memoryBytes;
   }
 
   get waitingCalls(): number {
@@ -166,6 +177,16 @@ export class RulesQueue implements LuaHost {
     return true;
   }
 
+  /** The room has ended without the rules: they are told so, and hold it no more. */
+  forget(id: number): void {
+    const held = this.#held.get(id);
+    // What waits for a room that they never heard of is passed over.
+    if (held === "queued") this.#held.delete(id);
+    if (held !== "told" || this.#abandoned.has(id)) return;
+    this.#abandoned.add(id);
+    this.call({ kind: "resume", roomId: id, reason: "abandon" });
+  }
+
   /** Whether the rules answer; false when they die or are closed meanwhile. */
   ping(): Promise<boolean> {
     if (this.#isClosed || this.#cannotStart !== undefined) return Promise.resolve(false);
@@ -207,7 +228,10 @@ export class RulesQueue implements LuaHost {
         continue;
       }
       // It ended while the call waited.
-      if (!this.#held.has(idOf(work))) continue;
+      if (!this.#held.has(idOf(work))) {
+        this.#options.unheard?.(work);
+        continue;
+      }
       this.#held.set(idOf(work), "told");
       run.tell(work, (outcome) => this.#finish(work, outcome));
     }
@@ -221,10 +245,16 @@ export class RulesQueue implements LuaHost {
       else if (notice.kind === "task_decrease_ref_count") this.#held.delete(notice.taskId);
     }
     this.#options.turnDone({ call, notices });
+    if (call.kind === "resume" && call.reason === "abandon") this.#letGo(call.roomId);
     if (outcome.ends !== undefined) this.#endOne(idOf(call), outcome.ends);
     else if (outcome.outcome === "refused") this.#refused(call, outcome.reason);
     this.#recycle();
     this.#next();
+  }
+
+  #letGo(id: number): void {
+    if (!this.#abandoned.delete(id) || !this.#held.delete(id)) return;
+    this.#run?.forget(id);
   }
 
   /** Memory of a state may never shrink: one that nobody needs makes room for a fresh one. */
@@ -281,7 +311,10 @@ export class RulesQueue implements LuaHost {
     const ids = [...this.#held.keys()].filter((id) =>
       which === "all" || this.#held.get(id) === which
     );
-    for (const id of ids) this.#held.delete(id);
+    for (const id of ids) {
+      this.#held.delete(id);
+      this.#abandoned.delete(id);
+    }
     this.#dropPings();
     const kept = this.#waiting.splice(0).filter((work) =>
       work.kind !== "ping" && this.#held.has(idOf(work))

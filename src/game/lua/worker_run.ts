@@ -71,6 +71,10 @@ export class WorkerRun implements RulesRun {
     return this.#state === "open" && this.#turn === undefined;
   }
 
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
   get isBloated(): boolean {
     return this.#memoryBytes > this.#options.recycleMb * 1_048_576;
   }

@@ -1,5 +1,5 @@
 import type { FilesPort } from "../../ports/files.ts";
-import type { GitContext, GitRepository } from "./git_repository.ts";
+import type { GitContext, GitEntry, GitRepository } from "./git_repository.ts";
 import { PackageError } from "./package_error.ts";
 import { TreePlan, writeTree } from "./package_tree.ts";
 
@@ -14,7 +14,7 @@ export async function checkOut(
   { directory, hash }: { directory: string; hash: string },
 ): Promise<string[]> {
   const plan = new TreePlan();
-  await planTree({ repository, plan, context }, hash, "");
+  await planTree({ repository, plan, context, known: new Map() }, hash, "");
   if (plan.files.length === 0) throw new PackageError("its repository has no files");
   const { io, signal, steps, files } = context;
   const total = plan.files.length;
@@ -26,12 +26,20 @@ export async function checkOut(
 }
 
 async function planTree(
-  parts: { repository: GitRepository; plan: TreePlan; context: GitContext },
+  parts: {
+    repository: GitRepository;
+    plan: TreePlan;
+    context: GitContext;
+    /** The same directory may be in many places. */
+    known: Map<string, readonly GitEntry[]>;
+  },
   hash: string,
   prefix: string,
 ): Promise<void> {
-  const { repository, plan, context } = parts;
-  for (const entry of await repository.entries(hash)) {
+  const { repository, plan, context, known } = parts;
+  const entries = known.get(hash) ?? await repository.entries(hash);
+  known.set(hash, entries);
+  for (const entry of entries) {
     const path = prefix + entry.name;
     const file = {
       path,

@@ -76,9 +76,12 @@ export class GitRepository {
     return head;
   }
 
-  /** Fetches one commit without those before it, by default HEAD of the other side, and what it
-   * needs that is not here yet. Gives its hash. */
-  async fetch(url: string, hash?: string): Promise<string> {
+  /** Fetches a commit, by default HEAD of the other side: with those since the commit that HEAD is
+   * at here, or, `alone`, without any other. Gives its hash. */
+  async fetch(
+    url: string,
+    { hash, alone }: { hash: string | undefined; alone: boolean },
+  ): Promise<string> {
     this.#context.steps.at("connect");
     const { fetchHead } = await this.#explained(() =>
       git.fetch({
@@ -90,7 +93,8 @@ export class GitRepository {
         remoteRef: hash ?? "HEAD",
         singleBranch: true,
         tags: false,
-        depth: 1,
+        // Beside a depth servers do not look at what is here: they would send all of it again.
+        ...alone ? { depth: 1 } : {},
         onProgress: ({ phase, loaded, total }) => {
           if (indexing.includes(phase)) this.#context.steps.at("index", loaded, total);
         },
@@ -226,6 +230,7 @@ function explain(error: unknown): unknown {
 }
 
 const explanations: Readonly<Record<string, string>> = {
+  NotFoundError: "its repository does not have, or did not send, all that belongs to the commit",
   SmartHttpError: "no git repository answers at its address",
   ParseError: "no git repository answers at its address",
   EmptyServerResponseError: "no git repository answers at its address",

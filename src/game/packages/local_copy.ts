@@ -1,8 +1,12 @@
 import type { FilesPort } from "../../ports/files.ts";
 import type { GitContext } from "./git_repository.ts";
+import { checkPack } from "./pack_check.ts";
 import { PackageError } from "./package_error.ts";
 import { packageLimits } from "./package_limits.ts";
 import { TreePlan, writeTree } from "./package_tree.ts";
+
+/** A loose object begins with its kind and its length. */
+const HEADER_BYTES_MAX = 32;
 
 export interface CopyContext extends GitContext {
   readonly files: FilesPort;
@@ -29,12 +33,13 @@ export async function findGitDirectory(
   return undefined;
 }
 
-/** Copies all objects of a repository of this machine, packed and loose, to another. */
+/** Copies all objects of a repository of this machine, packed and loose, to another; unless they are
+ * `known` to be well, what they unpack to is checked against `packageLimits`. */
 export async function copyObjects(
   context: CopyContext,
-  { from, to }: { from: string; to: string },
+  { from, to, known }: { from: string; to: string; known: boolean },
 ): Promise<void> {
-  const copy = new Copy(context);
+  const copy = new Copy(context, known);
   for (const folder of await context.files.entries(`${from}/objects`)) {
     const isLoose = /^[0-9a-f]{2}$/.test(folder.name);
     if (folder.kind !== "directory" || !(isLoose || folder.name === "pack")) continue;
@@ -96,11 +101,13 @@ async function planDirectory(
 /** Bounds what is copied altogether. */
 class Copy {
   readonly #context: CopyContext;
+  readonly #isKnown: boolean;
   #bytes = 0;
   #files = 0;
 
-  constructor(context: CopyContext) {
+  constructor(context: CopyContext, isKnown: boolean) {
     this.#context = context;
+    this.#isKnown = isKnown;
   }
 
   async one(from: string, to: string): Promise<void> {
@@ -110,7 +117,21 @@ class Copy {
       throw new PackageError("its repository is too big: it has too many objects");
     }
     const bytesMax = packageLimits.packBytesMax - this.#bytes;
-    this.#bytes += await io.files.copyNew(from, to, { bytesMax });
+    const bytes = await io.files.copyNew(from, to, { bytesMax });
+    this.#bytes += bytes;
     steps.at("copy", this.#bytes);
+    if (!this.#isKnown) await this.#check(to, bytes);
+  }
+
+  async #check(path: string, bytesMax: number): Promise<void> {
+    const { io, files } = this.#context;
+    const isPack = path.endsWith(".pack");
+    if (!isPack && !/\/[0-9a-f]{38}$/.test(path)) return;
+    const bytes = await files.read(path, { bytesMax });
+    if (isPack) return checkPack(io, bytes);
+    const outputBytesMax = packageLimits.fileBytesMax + HEADER_BYTES_MAX;
+    if (io.inflateAt(bytes, 0, { outputBytesMax }) !== undefined) return;
+    const most = packageLimits.fileBytesMax;
+    throw new PackageError(`its repository has an object that is damaged or over ${most} bytes`);
   }
 }

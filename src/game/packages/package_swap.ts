@@ -104,6 +104,7 @@ async function finish(parts: SwapParts, change: PackageChange): Promise<void> {
   await git.syncDirectory(places.packages);
   await parts.record(change);
   await files.remove(places.outgoing);
+  await files.remove(places.incoming);
   await files.remove(places.journal);
 }
 

@@ -79,7 +79,7 @@ async function prepareFromLocal(
   const to = await makeIncoming(context, wanted.places);
   const repository = new GitRepository(context, to);
   await repository.init(wanted.source.url);
-  await copyObjects(context, { from: gitdir, to });
+  await copyObjects(context, { from: gitdir, to, known: false });
   return await finish(context, wanted, { repository, hash });
 }
 
@@ -95,13 +95,10 @@ async function prepareFromHttp(context: CopyContext, wanted: Wanted): Promise<Pr
       return await fetchFromHttp(context, wanted, base);
     } catch (error) {
       context.signal.throwIfAborted();
-      if (error instanceof GitHttpError) {
-        if (!error.mayRetry || tries >= FETCH_TRIES) throw error;
-      } else {
-        // What is here may be damaged, or not what it says: everything is fetched then.
-        if (base === undefined) throw error;
-        base = undefined;
-      }
+      const isBroken = error instanceof GitHttpError && error.mayRetry;
+      if (isBroken ? tries >= FETCH_TRIES : base === undefined) throw error;
+      // What is here may be damaged, or nothing that the other side has any more.
+      if (!isBroken) base = undefined;
     }
   }
 }
@@ -115,13 +112,13 @@ async function fetchFromHttp(
   const to = await makeIncoming(context, places);
   const repository = new GitRepository(context, to);
   await repository.init(source.url);
-  if (base !== undefined) {
-    const head = await new GitRepository(context, base).head();
-    await copyObjects(context, { from: base, to });
-    // From it the other side knows what need not be sent.
-    if (head !== undefined) await repository.setHead(head);
+  const head = base === undefined ? undefined : await new GitRepository(context, base).head();
+  if (base !== undefined && head !== undefined) {
+    await copyObjects(context, { from: base, to, known: true });
+    await repository.setHead(head);
   }
-  const hash = await repository.fetch(source.url, wanted.hash);
+  const alone = head === undefined;
+  const hash = await repository.fetch(source.url, { hash: wanted.hash, alone });
   return await finish(context, wanted, { repository, hash });
 }
 

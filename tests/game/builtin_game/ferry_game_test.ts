@@ -64,6 +64,29 @@ describeFerry("Night Ferry", (start) => {
     });
   }
 
+  it("does what each player says, and opens for nobody else", async () => {
+    const stage = start();
+    const said: unknown[] = [];
+    const opened: number[][] = [];
+    for (const id of [1, 2, 3]) {
+      const answers = whimsical(id);
+      stage.answers.set(id, (told) => {
+        const answer = answers(told);
+        if (told.command === "FerryLoad") {
+          said.push((answer as string[])[1]);
+          opened.push([]);
+        } else if (answer === true) opened.at(-1)?.push(id);
+        return answer;
+      });
+    }
+    stage.open([1, 2, 3], { pace: 0 });
+    await stage.toTheEnd();
+    const shipped = stage.values<Shipped>(1, "FerryShipped");
+    assert.deepEqual(shipped.map((one) => one.said), said);
+    assert.deepEqual(shipped.map((one) => one.openers), opened.map((seats) => seats.sort()));
+    assert.ok(opened.some((seats) => seats.length === 0) && opened.some((seats) => seats.length));
+  });
+
   for (
     const { sayings, winners, results } of [
       { sayings: ["tea", "jade", "silk"], winners: [2], results: [2, 1, 2] },

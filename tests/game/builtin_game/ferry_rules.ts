@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LoadQuestion, Over, Shipped } from "./ferry_players.ts";
+import type { FerryView, LoadQuestion, Over, Shipped } from "./ferry_players.ts";
 import type { FerryStage, Told } from "./ferry_stage.ts";
 
 const values: Readonly<Record<string, number>> = { tea: 1, silk: 2, jade: 3 };
@@ -49,6 +49,10 @@ export function checkGame(told: readonly Told[], seats: number): Over {
   return ended;
 }
 
+const seatKeys = new Set(
+  ["seat", "id", "name", "avatar", "state", "coins", "crates", "record"],
+);
+
 /** Nobody was told what only others may know. */
 export function checkSecrets(
   stage: FerryStage,
@@ -59,6 +63,9 @@ export function checkSecrets(
     let skipper = 0;
     for (const { command, value } of stage.heard(id)) {
       const text = JSON.stringify(value);
+      for (const seat of (value as Partial<FerryView> | null)?.seats ?? []) {
+        for (const key of Object.keys(seat)) assert.ok(seatKeys.has(key), `${key} of a seat`);
+      }
       if (command === "FerryTurn") skipper = (value as { skipper: number }).skipper;
       if (command === "FerryHand" || command === "FerryLoad") {
         assert.equal(skipper, seatOf.get(id), `${command} is for the skipper alone`);

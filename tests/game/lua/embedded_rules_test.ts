@@ -140,6 +140,7 @@ describe("EmbeddedRules", () => {
   it("replaces a state that has grown once it holds nothing", async () => {
     const one = await playing({ recycleMb: 8 });
     await one.ordered("lua,local text = ('x'):rep(9999999)");
+    assert.ok((one.rules.memoryBytes ?? 0) > 8 * 1_048_576);
     await one.ordered("end,draw,draw", 1);
     assert.equal(one.rules.starts, 1);
     await one.ordered("end,draw,draw", 2);

@@ -30,16 +30,17 @@ local function new_room(id)
   return advance(room)
 end
 
--- What a player may push into a running game: `view`, to be told all again.
+-- What the server says of a player, and what he may push himself: `view`, to be told all again.
 local function push(room, player_id, command)
+  -- Who ran away may come back to look on: then he is both, and only his new self can hear.
   local seat, observer = room:seat_of(player_id), room:observer_of(player_id)
   if command == "reconnect" and seat then
     play.show(room, seat, "Reconnect")
     room:repeat_question(seat)
   elseif command == "observe" and observer then
     play.show(room, observer, "Observe")
-  elseif command == "view" and (seat or observer) then
-    play.show(room, seat or observer, "FerryView")
+  elseif command == "view" and (observer or seat) then
+    play.show(room, observer or seat, "FerryView")
   end
   return true, true
 end
