@@ -148,6 +148,7 @@ export class GamePart {
     this.#facts = scan.facts;
     const isSame = before.md5 === scan.facts.md5 &&
       before.disabled.join("\n") === scan.facts.disabled.join("\n");
+    this.server.packages = scan.facts;
     if (isSame) return { ok: true, lines: ["The packages have not changed."] };
     this.server.replacePackages(scan.facts);
     return {

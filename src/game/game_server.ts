@@ -41,13 +41,14 @@ export class GameServer implements PeerOwner {
   readonly metrics = new GameMetrics();
   readonly deliveries: Deliveries;
   readonly pending: PendingPeers;
+  /** As clients are told them; set anew alone when only their addresses have changed. */
+  packages: InstalledPackages;
   readonly #runner: LobbyRunner;
   readonly #parts: GameServerParts;
   readonly #reports: GameReports;
   readonly #desk: LoginDesk;
   readonly #greeting: Uint8Array;
   #config: GameConfig;
-  #packages: InstalledPackages;
   #sessionRules: SessionRules;
   #lastId = 0;
   #isStopping = false;
@@ -57,7 +58,7 @@ export class GameServer implements PeerOwner {
     const { metrics } = this;
     this.#parts = parts;
     this.#config = config;
-    this.#packages = parts.packages;
+    this.packages = parts.packages;
     this.#sessionRules = sessionRulesOf(config, parts.zlib);
     this.#greeting = encodeServerPacket({ command: "NetworkDelayTest", publicKey });
     this.deliveries = new Deliveries({
@@ -71,7 +72,7 @@ export class GameServer implements PeerOwner {
       expired: (peer) => this.#cut(peer, connectionDisconnects.setupTimeout),
     });
     const reports = this.#reports = new GameReports({ clock, logger, metrics });
-    const packagesMd5 = () => this.#packages.md5;
+    const packagesMd5 = () => this.packages.md5;
     this.#desk = new LoginDesk(parts, { metrics, reports, packagesMd5 });
     const close = (peer: GamePeer, why: GameDisconnect) => this.#end(peer, why);
     const { deliveries } = this;
@@ -123,7 +124,7 @@ export class GameServer implements PeerOwner {
 
   /** The packages have changed: who does not play must log in anew, with the same ones. */
   replacePackages(packages: InstalledPackages): void {
-    this.#packages = packages;
+    this.packages = packages;
     this.rules.renew();
     this.handle({ kind: "outdate" });
   }
@@ -308,7 +309,7 @@ export class GameServer implements PeerOwner {
     this.metrics.refusals.add(why.reason);
     const say = (message: ServerMessage) => this.deliveries.add(peer, encodeServerPacket(message));
     say({ command: why.command, text: why.text });
-    if (why.sendPackages) say({ command: "UpdatePackage", packages: this.#packages.updateList });
+    if (why.sendPackages) say({ command: "UpdatePackage", packages: this.packages.updateList });
     this.#end(peer, { code: `refused_${why.reason}`, text: why.text, retry: false });
   }
 

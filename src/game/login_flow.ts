@@ -57,12 +57,16 @@ export async function runLogin(
   parts: LoginParts,
   login: { readonly setup: SetupRequest; readonly ip: string },
 ): Promise<LoginVerdict> {
-  const claim = claimOf(login.setup);
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const verdict = await attemptLogin(parts, { claim, ip: login.ip, isFirst: attempt === 0 });
-    if (verdict !== "again") return verdict;
+  const attempt = { claim: claimOf(login.setup), ip: login.ip, isAdmitted: false };
+  try {
+    for (let attempts = 0; attempts < attemptsMax; attempts++) {
+      const verdict = await attemptLogin(parts, attempt);
+      if (verdict !== "again") return verdict;
+    }
+    return refused(refusal("overloaded"));
+  } finally {
+    if (attempt.isAdmitted) parts.limits.settled({ name: attempt.claim.name });
   }
-  return refused(refusal("overloaded"));
 }
 
 /**
@@ -87,21 +91,27 @@ export async function upgradePassword(
   });
 }
 
+interface Attempt {
+  readonly claim: SetupClaim;
+  readonly ip: string;
+  /** Whether the limits have counted it. */
+  isAdmitted: boolean;
+}
+
 async function attemptLogin(
   parts: LoginParts,
-  login: { claim: SetupClaim; ip: string; isFirst: boolean },
+  attempt: Attempt,
 ): Promise<LoginVerdict | "again"> {
-  const { claim, ip } = login;
+  const { claim, ip } = attempt;
   const { clock, limits } = parts;
   let facts: LoginFacts = {};
-  let isAdmitted = !login.isFirst;
   for (;;) {
     const decision = decideLogin(claim, { rules: parts.rules(), facts, ip, now: clock.now() });
     if (decision.kind !== "need") return await settle(parts, claim, decision);
-    if (!isAdmitted && !limits.admit({ ip, name: claim.name, now: clock.monotonic() })) {
-      return refused(refusal("too_many_logins"));
+    if (!attempt.isAdmitted) {
+      attempt.isAdmitted = limits.admit({ ip, name: claim.name, now: clock.monotonic() });
+      if (!attempt.isAdmitted) return refused(refusal("too_many_logins"));
     }
-    isAdmitted = true;
     const fetched = await fetchFact(parts, claim, decision.what, facts);
     if (fetched === undefined) return refused(refusal("overloaded"));
     facts = { ...facts, ...fetched };

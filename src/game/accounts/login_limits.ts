@@ -17,6 +17,9 @@ const ENTRIES_MAX = 10_000;
 export class LoginLimits {
   readonly #byIp: RecentTimes;
   readonly #byName: RecentTimes;
+  /** Logins of a name whose outcome is not known yet: each may be a failure. */
+  readonly #underWay = new Map<string, number>();
+  readonly #failuresMax: number;
 
   constructor(
     limits: { loginsPerMinutePerIp: number; failuresPerMinutePerName: number } = {
@@ -26,15 +29,27 @@ export class LoginLimits {
   ) {
     this.#byIp = new RecentTimes(limits.loginsPerMinutePerIp);
     this.#byName = new RecentTimes(limits.failuresPerMinutePerName);
+    this.#failuresMax = limits.failuresPerMinutePerName;
   }
 
-  /** Whether a login may be tried now; counts it for the address if so. */
+  /** Whether a login may be tried now; counts it for the address if so. `settled` must follow. */
   admit(login: { ip: string; name: string; now: number }): boolean {
     const ip = addressGroup(login.ip);
-    if (this.#byName.isFull(nameKey(login.name), login.now)) return false;
+    const name = nameKey(login.name);
+    const underWay = this.#underWay.get(name) ?? 0;
+    if (this.#byName.count(name, login.now) + underWay >= this.#failuresMax) return false;
     if (this.#byIp.isFull(ip, login.now)) return false;
     this.#byIp.add(ip, login.now);
+    this.#underWay.set(name, underWay + 1);
     return true;
+  }
+
+  /** The outcome of an admitted login is known; a wrong password is told by `failed` before. */
+  settled(login: { name: string }): void {
+    const name = nameKey(login.name);
+    const left = (this.#underWay.get(name) ?? 1) - 1;
+    if (left === 0) this.#underWay.delete(name);
+    else this.#underWay.set(name, left);
   }
 
   /** A login with a wrong password. */
@@ -44,7 +59,7 @@ export class LoginLimits {
 
   /** Keys held, for the metrics. */
   get size(): number {
-    return this.#byIp.size + this.#byName.size;
+    return this.#byIp.size + this.#byName.size + this.#underWay.size;
   }
 }
 
@@ -73,6 +88,11 @@ class RecentTimes {
     const times = this.#times.get(key);
     if (times === undefined || times.length < this.#limit) return this.#limit <= 0;
     return now - times[0]! < WINDOW_MS;
+  }
+
+  /** How many there were within the window; at most the limit. */
+  count(key: string, now: number): number {
+    return this.#times.get(key)?.filter((at) => now - at < WINDOW_MS).length ?? 0;
   }
 
   add(key: string, now: number): void {

@@ -4,11 +4,18 @@ import fc from "fast-check";
 import { addressGroup, LoginLimits } from "../../../src/game/accounts/login_limits.ts";
 import { fakeClock } from "../../fakes/clock.ts";
 
+/** A login whose outcome is known at once. */
+function admit(limits: LoginLimits, login: { ip: string; name: string; now: number }): boolean {
+  const isAdmitted = limits.admit(login);
+  if (isAdmitted) limits.settled(login);
+  return isAdmitted;
+}
+
 describe("LoginLimits", () => {
   it("LoginLimits.admit() lets 20 logins of an address through in any minute", () => {
     const clock = fakeClock();
     const limits = new LoginLimits();
-    const login = (ip: string) => limits.admit({ ip, name: "a", now: clock.monotonic() });
+    const login = (ip: string) => admit(limits, { ip, name: "a", now: clock.monotonic() });
     for (let i = 0; i < 20; i++) {
       assert.equal(login("1.2.3.4"), true);
       clock.advance(1_000);
@@ -26,15 +33,31 @@ describe("LoginLimits", () => {
   it("LoginLimits.failed() keeps a name shut after 10 wrong passwords in a minute, from anywhere", () => {
     const clock = fakeClock();
     const limits = new LoginLimits();
-    const admit = (ip: string, name: string) => limits.admit({ ip, name, now: clock.monotonic() });
+    const attempt = (ip: string, name: string) =>
+      admit(limits, { ip, name, now: clock.monotonic() });
     for (let i = 0; i < 10; i++) {
-      assert.equal(admit(`10.0.0.${i}`, "victim"), true);
+      assert.equal(attempt(`10.0.0.${i}`, "victim"), true);
       limits.failed({ name: "victim", now: clock.monotonic() });
     }
-    assert.equal(admit("10.1.0.1", "victim"), false);
-    assert.equal(admit("10.1.0.1", "other"), true);
+    assert.equal(attempt("10.1.0.1", "victim"), false);
+    assert.equal(attempt("10.1.0.1", "other"), true);
     clock.advance(60_000);
-    assert.equal(admit("10.1.0.1", "victim"), true);
+    assert.equal(attempt("10.1.0.1", "victim"), true);
+  });
+
+  it("LoginLimits.admit() counts what is under way: none of a crowd at once gets more guesses", () => {
+    const limits = new LoginLimits();
+    const guess = (i: number) => limits.admit({ ip: `10.0.0.${i}`, name: "victim", now: 0 });
+    const admitted = Array.from({ length: 30 }, (_, i) => guess(i)).filter((one) => one);
+    assert.equal(admitted.length, 10);
+    for (let i = 0; i < 10; i++) {
+      if (i < 4) limits.failed({ name: "victim", now: 0 });
+      limits.settled({ name: "victim" });
+    }
+    assert.equal(
+      Array.from({ length: 30 }, (_, i) => guess(100 + i)).filter((one) => one).length,
+      6,
+    );
   });
 
   it("LoginLimits never lets more than the limit through in any 60 seconds", () => {
@@ -44,7 +67,7 @@ describe("LoginLimits", () => {
       let now = 0;
       for (const pause of pauses) {
         now += pause;
-        if (limits.admit({ ip: "1.1.1.1", name: "a", now })) admitted.push(now);
+        if (admit(limits, { ip: "1.1.1.1", name: "a", now })) admitted.push(now);
       }
       admitted.forEach((at, i) => assert.ok(i < 5 || at - admitted[i - 5]! >= 60_000));
     }));
@@ -54,7 +77,7 @@ describe("LoginLimits", () => {
     const limits = new LoginLimits();
     for (let i = 0; i < 25_000; i++) {
       const name = `n${i}`;
-      limits.admit({ ip: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, name, now: i });
+      admit(limits, { ip: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, name, now: i });
       limits.failed({ name, now: i });
     }
     assert.equal(limits.size, 20_000);

@@ -70,6 +70,8 @@ describeFerry("Night Ferry, when somebody is not there", (start) => {
       Uint8Array.of(0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
       Uint8Array.of(0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
       Uint8Array.of(0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+      // A string of −9 bytes, which would be read again and again.
+      Uint8Array.of(0x9b, 0x7f, ...new Uint8Array(7), 0x5b, ...new Uint8Array(7).fill(0xff), 0xf7),
       Uint8Array.of(0xa1, 0x41),
       Uint8Array.of(0xa1, 0xf6, 0x01),
       Uint8Array.of(0xa1, 0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0, 0x01),
@@ -267,6 +269,7 @@ describeFerry("Night Ferry, to those who look on", (start) => {
     assert.equal(stage.heard(3).length, before);
     const commands = new Set(stage.heard(3).map(({ command }) => command));
     for (const command of ["FerryHand", load, open]) assert.equal(commands.has(command), false);
+    assert.deepEqual(stage.log, [], "nothing was sent to nobody");
   });
 
   it("tells everybody again who pushes view, and nobody else; other orders do nothing", async () => {
@@ -287,6 +290,10 @@ describeFerry("Night Ferry, to those who look on", (start) => {
     assert.deepEqual([mine?.you, mine?.hand?.length], [1, 3]);
     assert.deepEqual([theirs?.you, theirs?.hand], [undefined, undefined]);
     assert.equal(stage.values(2, "FerryView").length, 0);
+    stage.answers.set(2, trusting);
+    await stage.toTheEnd();
+    assert.deepEqual(stage.values(1, "StartGame"), [null]);
+    checkGame(stage.heard(1), 2);
     assert.deepEqual([stage.losses, stage.log], [[], []]);
   });
 });

@@ -108,7 +108,9 @@ export class FerryStage {
     & { robots?: number; timeoutSeconds?: number; capacity?: number }
     & FerrySettings = {}): void {
     const [owner = 0, ...guests] = ids;
-    for (const id of ids) this.login(id);
+    for (const id of ids) {
+      if (this.lobby.lobby.online.byId(id) === undefined) this.login(id);
+    }
     const bytes = encode({ gameMode: mode, roomName: "r", password: "", _game: { ...own } });
     this.say(owner, {
       command: "CreateRoom",

@@ -16,17 +16,16 @@ describeFerry("a state that runs Night Ferry", (start, memoryBytes) => {
   it("is after 200 games no larger than after 20", { timeout: timeoutMs }, async () => {
     const stage = start();
     for (const id of [1, 2]) stage.answers.set(id, trusting);
-    stage.open([1, 2], { robots: 1, pace: 0 });
-    await stage.toTheEnd();
     const play = async (games: number) => {
       for (let game = 0; game < games; game++) {
-        stage.again([1, 2], { robots: 1 });
+        stage.open([1, 2], { robots: 1, pace: 0 });
         await stage.toTheEnd();
+        for (const id of [1, 2]) stage.say(id, { command: "QuitRoom" });
         stage.told.clear();
         stage.lobby.effects.length = 0;
       }
     };
-    await play(19);
+    await play(20);
     const before = memoryBytes();
     await play(180);
     const after = memoryBytes();

@@ -94,7 +94,7 @@ function killableWorkers(): WorkersPort & { posted(kind: string): void; kill(): 
 }
 
 function assertOk<Outcome extends { ok: boolean; reason?: string }>(outcome: Outcome) {
-  assert.ok(outcome.ok, outcome.reason);
+  assert.ok(outcome.ok, outcome.reason ?? "");
   return outcome as Extract<Outcome, { ok: true }>;
 }
 
