@@ -81,7 +81,7 @@ describe("EmbeddedRules", () => {
   };
   for (const [name, text] of Object.entries(loops)) {
     it(`ends the one room that runs ${name}, others go on`, async () => {
-      const one = await playing({ turnMs: 200 });
+      const one = await playing({ turnMs: 400 });
       const notices = await one.ordered(`lua,${text}`);
       assert.equal(one.rules.load, 1);
       assert.equal(one.rules.starts, 1);
@@ -93,11 +93,11 @@ describe("EmbeddedRules", () => {
   }
 
   it("ends the one room whose loop is outside its coroutine, as lost", async () => {
-    const one = await playing({ turnMs: 200 });
+    const one = await playing({ turnMs: 400 });
     const lost = one.loss();
     one.order("lua_main,while true do end");
     assert.deepEqual(await lost, {
-      reason: "the rules took longer than 200 ms",
+      reason: "the rules took longer than 400 ms",
       roomIds: [1],
       taskIds: [],
     });
@@ -114,11 +114,11 @@ describe("EmbeddedRules", () => {
   };
   for (const [name, text] of Object.entries(endless)) {
     it(`gives the state up for a loop ${name}, and starts a fresh one`, async () => {
-      const one = await playing({ turnMs: 200 });
+      const one = await playing({ turnMs: 400 });
       const lost = one.loss();
       one.order(`lua_main,${text}`);
       assert.deepEqual(await lost, {
-        reason: "the rules took longer than 400 ms",
+        reason: "the rules took longer than 800 ms",
         roomIds: [1, 2],
         taskIds: [],
       });

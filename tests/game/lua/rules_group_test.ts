@@ -38,7 +38,7 @@ describe("RulesGroup", () => {
           tree: () => readPackageTree(files, scriptedCore.dataDirectory),
           directory: scriptedCore.directory,
           disabledPacks: [],
-          turnMs: 200,
+          turnMs: 400,
           memoryMb: 64,
           recycleMb: 64,
           shared,
