@@ -107,9 +107,15 @@ describe("freekill-gw packages", { skip: noGit }, () => {
       const server = await startServer([binary, "serve"], { cwd, flags });
       const admin = (line: string) => runProgram([binary, "admin", line], { cwd });
       const installed = await admin(`install ${url}/mine`);
-      assert.match(installed.stdout, /^Package mine is installed at .*\nThe packages have changed/);
+      assert.match(
+        installed.stdout,
+        /\nPackage mine is installed at .*\nThe packages have changed/,
+      );
       const same = await admin("upgrade");
-      assert.match(same.stdout, /^Package mine is up to date at .*\nThe packages have not changed/);
+      assert.match(
+        same.stdout,
+        /\nPackage mine is up to date at .*\nThe packages have not changed/,
+      );
       writeFileSync(join(served, "mine/a.lua"), "2");
       commitAll(join(served, "mine"));
       assert.match((await admin("upgrade mine")).stdout, /upgraded .*\nThe packages have changed/);

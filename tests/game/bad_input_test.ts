@@ -80,7 +80,8 @@ describe("GameServer and bad input", () => {
       bystander.forget();
       host.forget();
       await bystander.send(notification("Chat", { msg: said }), notification("Heartbeat", null));
-      await host.send(notification("Chat", { type: 2, msg: said }));
+      const roomChat = notification("Chat", { type: 2, msg: said });
+      await host.send(roomChat, notification("Heartbeat", null));
       assert.ok(heard(bystander).includes(said), `lobby chat after ${said}`);
       assert.ok(heard(host).includes(said), `room chat after ${said}`);
       const { faults } = game.metrics.counters;

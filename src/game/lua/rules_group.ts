@@ -12,9 +12,14 @@ export interface RulesGroupOptions {
   /** As in `RulesQueueOptions`. */
   turnDone(turn: RulesTurn): void;
   stateLost(loss: RulesLoss): void;
+  unheard?(call: LuaCall): void;
   /** A host of its own, not started. */
-  open(told: Pick<RulesGroupOptions, "turnDone" | "stateLost">): RulesQueue;
+  open(told: RulesGroupEvents): RulesQueue;
 }
+
+export type RulesGroupEvents = Required<
+  Pick<RulesGroupOptions, "turnDone" | "stateLost" | "unheard">
+>;
 
 /**
  * Rules of many rooms, spread over several states. A room stays where its game began. One state is
@@ -58,11 +63,23 @@ export class RulesGroup implements LuaHost {
     const id = "taskId" in call ? call.taskId : call.roomId;
     const isNew = call.kind === "new_room" || call.kind === "new_task";
     const state = this.#places.get(id) ?? (isNew ? this.#emptiest() : undefined);
-    if (state === undefined) return true;
+    if (state === undefined) {
+      this.#options.unheard?.(call);
+      return true;
+    }
     if (isNew) this.#places.set(id, state);
     const isTaken = state.call(call);
     if (isNew) this.#warmUp();
     return isTaken;
+  }
+
+  /** As `RulesQueue.forget`. */
+  forget(id: number): void {
+    const state = this.#places.get(id);
+    if (state === undefined) return;
+    this.#places.delete(id);
+    state.forget(id);
+    this.#closeIfSpare(state);
   }
 
   /** Whether all states answer. */
@@ -83,6 +100,7 @@ export class RulesGroup implements LuaHost {
     const state: RulesQueue = this.#options.open({
       turnDone: (turn) => this.#turnDone(state, turn),
       stateLost: (loss) => this.#stateLost(state, loss),
+      unheard: (call) => this.#options.unheard?.(call),
     });
     this.#states.add(state);
     state.start();
@@ -102,12 +120,18 @@ export class RulesGroup implements LuaHost {
   }
 
   #turnDone(state: RulesQueue, turn: RulesTurn): void {
-    for (const notice of turn.notices) {
-      if (notice.kind === "decrease_ref_count") this.#places.delete(notice.roomId);
-      else if (notice.kind === "task_decrease_ref_count") this.#places.delete(notice.taskId);
+    const { call, notices } = turn;
+    const isAbandoned = call?.kind === "resume" && call.reason === "abandon";
+    let hasEnded = isAbandoned;
+    for (const notice of notices) {
+      const isOver = notice.kind === "decrease_ref_count" ||
+        notice.kind === "task_decrease_ref_count";
+      if (!isOver) continue;
+      hasEnded = true;
+      this.#places.delete("taskId" in notice ? notice.taskId : notice.roomId);
     }
     this.#options.turnDone(turn);
-    this.#closeIfSpare(state);
+    if (hasEnded) this.#closeIfSpare(state);
   }
 
   #stateLost(state: RulesQueue, loss: RulesLoss): void {
@@ -117,8 +141,7 @@ export class RulesGroup implements LuaHost {
   }
 
   #closeIfSpare(state: RulesQueue): void {
-    if (!this.#isSpare(state)) return;
-    // Not within what it is telling.
+    // Not within what it is telling, behind which it lets go of the room.
     this.#clock.after(0, () => {
       if (!this.#isSpare(state)) return;
       this.#states.delete(state);

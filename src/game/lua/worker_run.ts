@@ -88,14 +88,13 @@ export class WorkerRun implements RulesRun {
   }
 
   tell(call: LuaCall, done: (outcome: TurnOutcome) => void): void {
-    const { host, turnMs } = this.#options;
-    const facts = turnFacts(host, call, this.#npcsUsed);
+    const facts = turnFacts(this.#options.host, call, this.#npcsUsed);
     this.#npcsUsed = 0;
-    this.#begin({ kind: "turn", call, facts }, turnMs * 2 + lostGraceMs, done);
+    this.#begin({ kind: "turn", call, facts }, done);
   }
 
   ping(done: (outcome: TurnOutcome) => void): void {
-    this.#begin({ kind: "ping" }, lostGraceMs, done);
+    this.#begin({ kind: "ping" }, done);
   }
 
   forget(id: number): void {
@@ -134,9 +133,9 @@ export class WorkerRun implements RulesRun {
     });
   }
 
-  #begin(request: RulesWorkerIn, ms: number, done: (outcome: TurnOutcome) => void): void {
+  #begin(request: RulesWorkerIn, done: (outcome: TurnOutcome) => void): void {
     this.#turn = done;
-    this.#setDeadline(ms, "the rules' worker does not answer");
+    this.#setDeadline(this.#options.turnMs * 2 + lostGraceMs, "the rules' worker does not answer");
     this.#worker?.post(request);
   }
 

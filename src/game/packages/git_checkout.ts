@@ -1,7 +1,7 @@
 import type { FilesPort } from "../../ports/files.ts";
 import type { GitContext, GitEntry, GitRepository } from "./git_repository.ts";
 import { PackageError } from "./package_error.ts";
-import { TreePlan, writeTree } from "./package_tree.ts";
+import { TreePlan, writeTree } from "./tree_plan.ts";
 
 /**
  * Writes the files of a commit into `directory`, byte for byte as they are in the repository.

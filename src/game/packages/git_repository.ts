@@ -39,14 +39,35 @@ export class GitRepository {
     this.#context = context;
     this.#gitdir = gitdir;
     const { library } = context.io.files;
+    // The other side names branches, which become files: none of them outside, whatever the library
+    // makes of it.
+    const inside = async (path: string) => {
+      context.signal.throwIfAborted();
+      const isInside = path === gitdir || path.startsWith(`${gitdir}/`);
+      if (!isInside || path.slice(gitdir.length).split("/").includes("..")) {
+        throw new PackageError("its repository has a branch that would lead out of it");
+      }
+    };
     this.#fs = {
       promises: {
         ...library,
-        writeFile(path, data, options) {
+        async writeFile(path, data, options) {
+          await inside(path);
           // This is when what came from outside is first seen, and before it is inflated.
           if (path.endsWith(".pack") && typeof data !== "string") checkPack(context.io, data);
-          context.signal.throwIfAborted();
-          return library.writeFile(path, data, options);
+          await library.writeFile(path, data, options);
+        },
+        unlink: async (path) => {
+          await inside(path);
+          await library.unlink(path);
+        },
+        mkdir: async (path) => {
+          await inside(path);
+          await library.mkdir(path);
+        },
+        rmdir: async (path) => {
+          await inside(path);
+          await library.rmdir(path);
         },
       },
     };
@@ -73,7 +94,7 @@ export class GitRepository {
     );
     const head = refs.find(({ ref }) => ref === "HEAD")?.oid;
     if (head === undefined) throw new PackageError("its repository is empty");
-    return head;
+    return checkedHash(head);
   }
 
   /** Fetches a commit, by default HEAD of the other side: with those since the commit that HEAD is
@@ -101,7 +122,7 @@ export class GitRepository {
       })
     );
     if (fetchHead === null) throw new PackageError("its repository is empty");
-    return fetchHead;
+    return checkedHash(fetchHead);
   }
 
   /** The commit that HEAD is at; undefined where there is none. */
@@ -183,6 +204,11 @@ export class GitRepository {
       throw explain(error);
     }
   }
+}
+
+function checkedHash(text: string): string {
+  if (/^[0-9a-f]{40}$/.test(text)) return text;
+  throw new PackageError("its repository names a commit as none can be named");
 }
 
 async function* countBytes(

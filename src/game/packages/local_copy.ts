@@ -3,7 +3,7 @@ import type { GitContext } from "./git_repository.ts";
 import { checkPack } from "./pack_check.ts";
 import { PackageError } from "./package_error.ts";
 import { packageLimits } from "./package_limits.ts";
-import { TreePlan, writeTree } from "./package_tree.ts";
+import { TreePlan, writeTree } from "./tree_plan.ts";
 
 /** A loose object begins with its kind and its length. */
 const HEADER_BYTES_MAX = 32;

@@ -16,12 +16,14 @@ import type { FerryStage } from "./ferry_stage.ts";
 const load = "FerryLoad";
 const open = "FerryOpen";
 const timeoutMs = 15_500;
+/** Of a state with one room some times over, and less than what a hostile answer could take. */
+const memoryBytesMax = 16 * 1_024 * 1_024;
 
 function shipped(stage: FerryStage, id: number): readonly Shipped[] {
   return stage.values<Shipped>(id, "FerryShipped");
 }
 
-describeFerry("Night Ferry, when somebody is not there", (start) => {
+describeFerry("Night Ferry, when somebody is not there", (start, memoryBytes) => {
   it("plays on for whoever lets the time pass, and has him closed at the third time in a row", async () => {
     const stage = start();
     stage.answers.set(1, trusting);
@@ -77,7 +79,8 @@ describeFerry("Night Ferry, when somebody is not there", (start) => {
       Uint8Array.of(0xa1, 0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0, 0x01),
       Uint8Array.of(0x9f, 0xff),
       Uint8Array.of(0xc1, 0x00),
-      new Uint8Array(100_000).fill(0x81),
+      new Uint8Array(1_000_000).fill(0x81),
+      encode(Array.from({ length: 1_000_000 }, () => [])),
       encodeUtf8("__notready"),
     ];
     stage.answers.set(2, trusting);
@@ -101,6 +104,7 @@ describeFerry("Night Ferry, when somebody is not there", (start) => {
     }
     assert.equal(stage.closed.size, 0);
     assert.deepEqual([stage.losses, stage.log], [[], []]);
+    assert.ok(!(memoryBytes() > memoryBytesMax), `${memoryBytes()} bytes`);
   });
 
   it("plays at once for a player who trusts it, and asks him again when he does no more", async () => {
@@ -270,6 +274,23 @@ describeFerry("Night Ferry, to those who look on", (start) => {
     const commands = new Set(stage.heard(3).map(({ command }) => command));
     for (const command of ["FerryHand", load, open]) assert.equal(commands.has(command), false);
     assert.deepEqual(stage.log, [], "nothing was sent to nobody");
+  });
+
+  it("shows the next game of the room from its beginning", async () => {
+    const stage = start();
+    stage.answers.set(1, trusting);
+    stage.answers.set(2, trusting);
+    stage.open([1, 2], { pace: 0, goal: 1 });
+    await stage.question(2, load);
+    stage.observe(3);
+    await stage.toTheEnd();
+    assert.equal(stage.values(3, "FerryBegin").length, 0);
+    stage.again([1, 2]);
+    await stage.toTheEnd();
+    assert.deepEqual(stage.values<FerryView>(3, "FerryBegin").map((view) => view.hand), [
+      undefined,
+    ]);
+    assert.equal(stage.values(3, "GameOver").length, 2);
   });
 
   it("tells everybody again who pushes view, and nobody else; other orders do nothing", async () => {

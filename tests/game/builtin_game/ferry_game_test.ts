@@ -10,7 +10,7 @@ import {
   trusting,
 } from "./ferry_players.ts";
 import { checkGame, checkSecrets } from "./ferry_rules.ts";
-import type { Answers, FerryStage } from "./ferry_stage.ts";
+import type { Answers, FerryOpening, FerryStage } from "./ferry_stage.ts";
 
 /** Says and opens whatever a small generator likes. */
 function whimsical(seed: number): Answers {
@@ -24,6 +24,10 @@ function whimsical(seed: number): Answers {
     const { hand, sayings } = value as unknown as LoadQuestion;
     return [hand[next(hand.length)] ?? "", sayings[next(sayings.length)] ?? ""];
   };
+}
+
+function hexBytes(hex: string): FerryOpening {
+  return { settings: Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16)) };
 }
 
 function seatsOf(stage: FerryStage, id: number): Map<number, number> {
@@ -165,7 +169,9 @@ describeFerry("Night Ferry", (start) => {
       { seed: 1.5, pace: -1, goal: 0 },
       { seed: "x", pace: 1e9, goal: "12" },
       { seed: Number.MAX_SAFE_INTEGER, pace: [], goal: -7 },
-    ] as unknown as { seed: number }[];
+      ...["", "f6", "80", "61", "a1", "a1655f67616d6507", "a1665f67616d6580", "bf01"].map(hexBytes),
+      { settings: new Uint8Array(60_000).fill(0x81) },
+    ] as unknown as FerryOpening[];
     for (const own of odd) {
       const stage = start();
       for (const id of [1, 2]) stage.answers.set(id, trusting);

@@ -23,6 +23,14 @@ export interface FerrySettings {
   readonly goal?: number;
 }
 
+/** How a game is opened. */
+export interface FerryOpening extends FerrySettings {
+  readonly robots?: number;
+  readonly timeoutSeconds?: number;
+  /** The bytes of the room's settings, instead of those that hold the rest. */
+  readonly settings?: Uint8Array;
+}
+
 /** However long a game takes, it is over after so many wakes. */
 const wakesMax = 20_000;
 const mode = "night_ferry";
@@ -104,18 +112,19 @@ export class FerryStage {
   }
 
   /** A new room of `ids` and so many robots, its game on. */
-  open(ids: readonly number[], { robots = 0, timeoutSeconds = 15, capacity = 0, ...own }:
-    & { robots?: number; timeoutSeconds?: number; capacity?: number }
-    & FerrySettings = {}): void {
+  open(ids: readonly number[], given: FerryOpening = {}): void {
+    const { robots = 0, timeoutSeconds = 15, seed, pace, goal } = given;
+    const own = JSON.parse(JSON.stringify({ seed, pace, goal }));
+    const settings = { gameMode: mode, roomName: "r", password: "", _game: own };
+    const bytes = given.settings ?? encode(settings);
     const [owner = 0, ...guests] = ids;
     for (const id of ids) {
       if (this.lobby.lobby.online.byId(id) === undefined) this.login(id);
     }
-    const bytes = encode({ gameMode: mode, roomName: "r", password: "", _game: { ...own } });
     this.say(owner, {
       command: "CreateRoom",
       name: "r",
-      capacity: capacity || ids.length + robots,
+      capacity: ids.length + robots,
       timeoutSeconds,
       settings: { bytes, gameMode: mode, password: "" },
     });

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { afterEach, describe, it } from "node:test";
 import { EmbeddedRules } from "../../../src/game/lua/embedded_rules.ts";
@@ -24,14 +27,14 @@ const noLua = spawnSync(nativeLua, ["-e", "require 'socket' require 'lfs'"]).sta
 
 const common = { turnMs: 30_000, memoryMb: 512, disabledPacks: [], log: fakeLog().logger };
 
+const embeddedCore = { ...common, directory: place.slice(1), recycleMb: 256 };
+
 const hosts = {
   embedded: ({ workers, clock, files }: Runtime, ends: RulesEnds): RulesQueue =>
     new EmbeddedRules({ workers, clock }, {
-      ...common,
+      ...embeddedCore,
       ...ends,
       tree: () => readPackageTree(files, coreDirectory.slice(0, -place.length)),
-      directory: place.slice(1),
-      recycleMb: 256,
     }),
   native: ({ process, clock }: Runtime, ends: RulesEnds): RulesQueue =>
     new RulesChild({ process, clock }, {
@@ -130,6 +133,25 @@ describe("freekill-core, unmodified", { skip: noCore }, () => {
     await table.rules.ping();
     assert.ok(stage.told(1).includes("raw RemoveObserver"));
     assert.deepEqual(table.losses, []);
+  });
+
+  it("leaves out a package with a syntax error, and says so", { timeout: 60_000 }, async () => {
+    const runtime = await runtimeUnderTest();
+    const place = await mkdtemp(join(tmpdir(), "packages-"));
+    await mkdir(join(place, "packages", "broken"), { recursive: true });
+    await symlink(coreDirectory, join(place, "packages", "freekill-core"));
+    await writeFile(join(place, "packages", "broken", "init.lua"), "local x = = 1");
+    const tree = await readPackageTree(runtime.files, place);
+    await rm(place, { recursive: true });
+    const table = new LobbyWithRules((ends) =>
+      new EmbeddedRules(runtime, { ...embeddedCore, ...ends, tree: () => Promise.resolve(tree) })
+    );
+    opened.push(table);
+    assert.equal(await table.rules.ping(), true);
+    assert.match(table.log.join(), /broken\/init\.lua:1: unexpected symbol near '='/);
+    table.startGame(1, { capacity: 2 });
+    trust(table, 1);
+    assert.equal(await table.run(isOver(table)), true);
   });
 
   it("plays 10 rooms at once in one state", { timeout: 120_000 }, async () => {

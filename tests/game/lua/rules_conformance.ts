@@ -225,6 +225,24 @@ export function rulesConformance(
       );
     });
 
+    it("forget() has the rules abandon a room, and lets go of it", async () => {
+      const one = await playing();
+      one.rules.forget(1);
+      assert.equal(await one.rules.ping(), true);
+      assert.equal(one.rules.load, 0);
+      assert.deepEqual(summaryOf(one.turns.at(-1)?.notices ?? []), [
+        "game_over",
+        "decrease_ref_count",
+      ]);
+      const turns = one.turns.length;
+      assert.equal(one.order("notify,Note,nobody is there"), true);
+      assert.equal(await one.rules.ping(), true);
+      assert.equal(one.turns.length, turns);
+      await one.turn(newRoom());
+      assert.equal((await one.ordered("notify,Note,on")).length, 2);
+      assert.deepEqual(one.losses, []);
+    });
+
     it("keeps rooms apart: 20 games in turn", async () => {
       const ids = Array.from({ length: 20 }, (_, at) => at + 1);
       const one = await started({ roomIds: ids });

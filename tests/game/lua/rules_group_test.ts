@@ -100,6 +100,18 @@ describe("RulesGroup", () => {
     assert.equal(pool.load, 1);
   });
 
+  it("forget() lets go of a room, and of a state that is not needed then", async () => {
+    const { pool, play, nothingWaits } = await started(2);
+    await play([1]);
+    assert.equal(pool.states, 2);
+    pool.forget(1);
+    await pool.ping();
+    await nothingWaits();
+    assert.deepEqual([pool.load, pool.states], [0, 1]);
+    await play([2]);
+    assert.equal(pool.load, 1);
+  });
+
   it("opens one state more when all are full", async () => {
     const { pool, play } = await started(1, roomsPerStateMax + 2);
     const ids = Array.from({ length: roomsPerStateMax + 1 }, (_, at) => at + 1);

@@ -179,7 +179,7 @@ describe("PackagesClient.install()", { skip: noGit }, () => {
         const { client, directory, served, server, workers, rows, text } = stage;
         const hash = await makeRepository(`${served}/mine`, { "a.lua": "a", "b/b.lua": "b" });
         const url = `${server.url}/mine`;
-        for (const ms of [0, 2, 5, 20, 60]) {
+        for (const ms of [0, 5, 40]) {
           let killed: Promise<void> | undefined;
           workers.posted = (posted) => {
             if (posted === kind) killed ??= delay(ms).then(() => workers.kill());
@@ -259,7 +259,7 @@ describe("PackagesClient.upgrade()", { skip: noGit }, () => {
       const { client, directory, served, server, workers, rows, text } = stage;
       await makeRepository(`${served}/mine`, { "a.lua": "first" });
       assertOk(await client.install({ url: `${server.url}/mine`, directory }));
-      for (const round of [0, 1, 3, 9]) {
+      for (const round of [0, 2, 9]) {
         await writeFile(`${served}/mine/a.lua`, `${round}`);
         const hash = commitAll(`${served}/mine`);
         const before = await rows();
@@ -270,7 +270,6 @@ describe("PackagesClient.upgrade()", { skip: noGit }, () => {
         await client.upgrade({ directory });
         await killed;
         workers.posted = () => {};
-        assertOk(await client.recover({ directory }));
         const isNew = await text("mine/a.lua") === `${round}`;
         assert.deepEqual(await rows(), isNew ? [`mine ${hash} true`] : before);
         assert.deepEqual(await stage.directories(), ["mine"]);

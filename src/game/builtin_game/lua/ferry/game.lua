@@ -1,7 +1,7 @@
 -- NIGHT FERRY. A game of bluff for 2 to 4, in 5 to 10 minutes.
 --
--- There are 32 crates: 11 of straw, 7 of tea, 6 of silk, 4 of jade, and 4 with a snake. Everybody holds
--- three and has no coins. In turn each is the skipper:
+-- There are 32 crates: 11 of straw, 7 of tea, 6 of silk, 4 of jade, and 4 with a snake. Everybody
+-- holds three and has no coins. In turn each is the skipper:
 -- 1. The skipper loads one crate, closed, and says what is in it: tea (1), silk (2) or jade (3).
 --    That need not be true.
 -- 2. Everybody else decides in secret whether to open it. Then all decisions are shown.
@@ -70,7 +70,8 @@ function Game.new(seats, first, goal, random)
     said = nil,
     -- Crates that everybody has seen, by kind.
     shown = {},
-    -- How each has played so far: questions answered, crates opened, own crates opened, lies in them.
+    -- How each has played so far: crates let pass or opened, of these opened, own crates that were
+    -- opened, and lies in them.
     habits = {},
   }, Game)
   for _, kind in ipairs(Game.KINDS) do game.shown[kind] = 0 end
@@ -114,8 +115,8 @@ function Game:outcome()
   return self.loaded == "snake" and "snake" or "lie"
 end
 
--- Opens the crate or lets it pass: `openers` are the seats that want it open, everybody else but the
--- skipper does not. Returns what was in it if it was opened.
+-- Opens the crate or lets it pass: `openers` are the seats that want it open. Returns what was in it
+-- if it was opened.
 function Game:ship(openers)
   local kind, skipper, value = self.loaded, self.skipper, Game.VALUES[self.said]
   local outcome = self:outcome()

@@ -2,29 +2,29 @@
 -- Everything is CBOR with text strings; kinds are "straw" "tea" "silk" "jade" "snake", seats count
 -- from 1 in the order of play, players have the ids of their accounts, robots those below 0.
 --
--- | command         | to                  | data                                                    |
--- |-----------------|---------------------|---------------------------------------------------------|
--- | StartGame       | all                 | null                                                    |
--- | FerryBegin      | each                | the view of a seat or of an observer, see below         |
--- | FerryTurn       | all                 | {round, skipper: seat}                                  |
--- | FerryLoad       | the skipper, asked  | {hand: [kind], sayings: [kind]}                         |
--- |                 |                     | → [kind, said]                                          |
--- | FerryLoaded     | all                 | {skipper: seat, said}                                   |
--- | FerryOpen       | all others, asked   | {skipper: seat, said}                                   |
--- |                 |                     | → true to open, false to let pass                       |
--- | FerryShipped    | all                 | {skipper: seat, said, openers: [seat], coins: [n],      |
--- |                 |                     | crates: n in stock, kind: what was in it if opened}     |
--- | FerryHand       | the skipper         | [kind]                                                  |
--- | GameOver        | all                 | {reason: "goal" "empty" "abandoned" "seats" "error",    |
--- |                 |                     | winners: [player id], coins: [n]}                       |
--- | Reconnect       | who came back       | his view                                                |
--- | Observe         | who looks on        | the view of an observer                                 |
--- | FerryView       | who pushed `view`   | his view                                                |
+-- | command       | to                 | data                                                    |
+-- | ------------- | ------------------ | ------------------------------------------------------- |
+-- | StartGame     | all                | null                                                    |
+-- | FerryBegin    | each               | the view of a seat or of an observer, see below         |
+-- | FerryTurn     | all                | {round, skipper: seat}                                  |
+-- | FerryLoad     | the skipper, asked | {hand: [kind], sayings: [kind]}                         |
+-- |               |                    | → [kind, said]                                          |
+-- | FerryLoaded   | all                | {skipper: seat, said}                                   |
+-- | FerryOpen     | all others, asked  | {skipper: seat, said}                                   |
+-- |               |                    | → true to open, false to let pass                       |
+-- | FerryShipped  | all                | {skipper: seat, said, openers: [seat], coins: [n],      |
+-- |               |                    | crates: n in stock, kind: what was in it if opened}     |
+-- | FerryHand     | the skipper        | [kind]                                                  |
+-- | GameOver      | all                | {reason: "goal" "empty" "abandoned" "seats" "error",    |
+-- |               |                    | winners: [player id], coins: [n]}                       |
+-- | Reconnect     | who came back      | his view                                                |
+-- | Observe       | who looks on       | the view of an observer                                 |
+-- | FerryView     | who pushed `view`  | his view                                                |
 --
 -- A view is {game: "night_ferry", owner: player id, timeout: s, goal, round, skipper: seat, phase:
--- "load" or "open", said?, crates: n in stock, shown: {kind: n}, seed?, seats: [{seat, id, name, avatar,
--- state, coins, crates: n held, record?: {played, won, streak, best}}]}, and for a player also
--- {you: seat, hand: [kind]}.
+-- "load" or "open", said?, crates: n in stock, shown: {kind: n}, seed?, seats: [{seat, id, name,
+-- avatar, state, coins, crates: n held, record?: {played, won, streak, best}}]}, and for a player
+-- also {you: seat, hand: [kind]}.
 --
 -- An answer that is missing or against the rules is replaced by the robot's choice.
 local call = require("server.rpc.fk").call
@@ -78,9 +78,8 @@ local function load_crate(room)
   local game = room.game
   local skipper = room.seats[game.skipper]
   if skipper.state ~= Room.ONLINE then room:pause(room.settings.pace) end
-  local answers = room:ask({ skipper }, "FerryLoad", function()
-    return { hand = game.hands[skipper.number], sayings = Game.SAYINGS }
-  end)
+  local question = { hand = game.hands[skipper.number], sayings = Game.SAYINGS }
+  local answers = room:ask({ skipper }, "FerryLoad", question)
   local answer = answers[skipper.number]
   local kind, said
   if type(answer) == "table" then kind, said = answer[1], answer[2] end
@@ -96,9 +95,8 @@ local function find_openers(room)
   for number, seat in ipairs(room.seats) do
     if number ~= game.skipper then others[#others + 1] = seat end
   end
-  local answers = room:ask(others, "FerryOpen", function()
-    return { skipper = game.skipper, said = game.said }
-  end)
+  local question = { skipper = game.skipper, said = game.said }
+  local answers = room:ask(others, "FerryOpen", question)
   for _, seat in ipairs(others) do
     local opens = answers[seat.number]
     if type(opens) ~= "boolean" then
@@ -134,8 +132,9 @@ end
 
 -- What the end of the game is for a seat. Who ran away has lost, whatever the robot made of it.
 local function result_of(seat, winners)
+  if seat.state == Room.RUN then return LOSE end
   for _, number in ipairs(winners) do
-    if number == seat.number and seat.state ~= Room.RUN then return #winners == 1 and WIN or DRAW end
+    if number == seat.number then return #winners == 1 and WIN or DRAW end
   end
   return LOSE
 end

@@ -1,5 +1,5 @@
--- What is kept of a player from game to game: games played and won, the wins in a row that he is on,
--- and the most that he ever had.
+-- What is kept of a player from game to game: games played and won, the wins in a row that he is
+-- on, and the most that he ever had.
 local FIELDS = { "played", "won", "streak", "best" }
 -- Of what is read; a count of games never gets that long.
 local DIGITS_MAX = 9

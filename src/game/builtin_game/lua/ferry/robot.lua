@@ -1,5 +1,5 @@
--- Plays a seat for a robot, or for a player who is not there. It is handed a sight, which holds what
--- that seat may know and nothing else.
+-- Plays a seat for a robot, or for a player who is not there. It is handed a sight, which holds
+-- what that seat may know and nothing else.
 local Game = require "ferry.game"
 local robot = {}
 

@@ -1,5 +1,5 @@
--- A room as the server knows it, and what can be asked of it. Whatever waits here runs in the room's
--- `course`, a coroutine that is resumed with the reason for which the server wakes the room.
+-- A room as the server knows it, and what can be asked of it. Whatever waits here runs in the
+-- room's `course`, a coroutine that is resumed with the reason for which the server wakes the room.
 local cbor = require "server.rpc.cbor"
 local call = require("server.rpc.fk").call
 local Random = require "ferry.random"
@@ -10,6 +10,8 @@ Room.__index = Room
 Room.ONLINE, Room.RUN = 1, 3
 -- Who lets so many questions in a row pass has left his machine.
 local MISSES_MAX = 3
+-- An answer is a crate and a word. What is longer would only fill the memory that all rooms share.
+local ANSWER_BYTES_MAX = 256
 -- Added to the time for an answer, in ms, for its way through the network.
 local GRACE_MS = 500
 -- A store that is slow must not hold up a game.
@@ -135,7 +137,7 @@ function Room:pause(ms)
   wait_for("^delay_done$")
 end
 
--- Asks the store and waits for a resume that begins with `pattern`; nil when there was none in time.
+-- Asks the store and waits for a resume that fits `pattern`; nil when there was none in time.
 function Room:query(pattern, method, ...)
   if not call(method, ...) then return nil end
   call("Room_setRequestTimer", self.id, STORE_MS)
@@ -153,19 +155,20 @@ function Room:put_question(seat, seconds)
   call("ServerPlayer_doRequest", seat.connId, question.command, question.data, seconds, now_ms)
 end
 
--- Asks all of `seats` who are online at the same time; `value_for(seat)` is what each is asked with.
--- Returns their answers by the numbers of their seats: nothing from those who are not there, let the
--- time pass, cancel, or send what nobody can read.
-function Room:ask(seats, command, value_for)
+-- Asks all of `seats` who are online at the same time, with `question`. Returns their answers by the
+-- numbers of their seats: nothing from those who are not there, let the time pass, cancel, or send
+-- what nobody can read.
+function Room:ask(seats, command, question)
   local asked, answers = {}, {}
   for _, seat in ipairs(seats) do
     if seat.state == Room.ONLINE then asked[#asked + 1] = seat end
   end
   if #asked == 0 then return answers end
+  local data = cbor.encode_text(question)
   self.asked_until = os.time() + self.timeout
   call("Room_setRequestTimer", self.id, self.timeout * 1000 + GRACE_MS)
   for _, seat in ipairs(asked) do
-    seat.question = { command = command, data = cbor.encode_text(value_for(seat)) }
+    seat.question = { command = command, data = data }
     self:put_question(seat, self.timeout)
     call("ServerPlayer_setThinking", seat.connId, true)
   end
@@ -197,6 +200,7 @@ end
 
 function Room.read_answer(reply)
   if not reply or reply == "__cancel" or reply == "__notready" then return nil end
+  if #reply > ANSWER_BYTES_MAX then return nil end
   local answer = cbor.decode(reply)
   if answer ~= "__cancel" then return answer end
 end

@@ -21,8 +21,8 @@ end
 
 local encode
 
--- A table without keys, or with 1 to n alone, is an array. The keys of a map are sorted, so that equal
--- values have equal bytes.
+-- A table without keys, or with 1 to n alone, is an array. The keys of a map are sorted, so that
+-- equal values have equal bytes.
 local function encode_table(value, strings)
   local keys, parts = {}, {}
   for key in pairs(value) do keys[#keys + 1] = key end

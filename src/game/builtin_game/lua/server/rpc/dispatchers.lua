@@ -1,5 +1,5 @@
--- What the server calls. Each takes a list of parameters and returns true and a result, or false, the
--- name of an error and its data.
+-- What the server calls. Each takes a list of parameters and returns true and a result, or false,
+-- the name of an error and its data.
 local cbor = require "server.rpc.cbor"
 local fk = require "server.rpc.fk"
 local Room = require "ferry.room"

@@ -63,7 +63,9 @@ export class TreePlan {
 
   #check(path: string): void {
     const names = path.split("/");
-    const wrong = names.length > packageLimits.depthMax ? "lies too deep" : whyNoName(names.at(-1));
+    const wrong = names.length > packageLimits.depthMax
+      ? "lies too deep"
+      : names.map(whyNoName).find((why) => why !== undefined);
     if (wrong !== undefined || path.length > packageLimits.pathCharsMax) {
       const shown = JSON.stringify(path.slice(0, 200));
       throw new PackageError(`its ${shown} ${wrong ?? "is too long"}`);
@@ -81,7 +83,7 @@ export class TreePlan {
 
 /** Names that mean something else to a system or to git, on any system: packages are carried from
  * one to another. undefined when it is a plain name. */
-function whyNoName(name = ""): string | undefined {
+function whyNoName(name: string): string | undefined {
   // What HFS+ does not see, and what NTFS takes for the end of a name.
   const plain = name.replace(/[\u200C-\u200F\u202A-\u202E\u206A-\u206F\uFEFF]/gu, "")
     .toLowerCase().replace(/:.*$/s, "").replace(/[. ]+$/, "");
