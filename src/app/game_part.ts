@@ -8,20 +8,14 @@ import { openServerKeys, type ServerKeys, ServerKeysError } from "../game/accoun
 import { GameServer } from "../game/game_server.ts";
 import { GameStoreClient } from "../game/game_store_client.ts";
 import { LobbyStore } from "../game/lobby_store.ts";
-import { RulesChild } from "../game/lua/rpc_child.ts";
-import type { RulesHost } from "../game/lua/rpc_rules.ts";
-import { MissingRules } from "../game/missing_rules.ts";
 import type { PackageFacts } from "../game/packages/package_facts.ts";
 import { PackagesClient } from "../game/packages/packages_client.ts";
-import type { RulesHooks, RulesState } from "../game/rules_pool.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { RulesMaker } from "./make_rules.ts";
 
 /** Accounts, keys and saves, in the data directory; as the original server has it. */
 export const gameDirectory = "server";
-
-/** The folder of the rules' core, and with it their working directory. */
-const coreDirectory = "packages/freekill-core";
 
 export interface GamePartOptions {
   readonly runtime: Runtime;
@@ -60,6 +54,7 @@ export class GamePart {
     this.bans = bans;
     this.#config = settings.game;
     this.#facts = facts;
+    const rules = new RulesMaker({ runtime, settings, logger });
     this.server = new GameServer({
       clock: runtime.clock,
       zlib: runtime.zlib,
@@ -74,7 +69,7 @@ export class GamePart {
         const keepLegacyHash = () => this.#config.keepLegacyHash;
         return new LobbyStore({ store, crypto, clock: runtime.clock, keepLegacyHash, event });
       },
-      makeRules: (hooks, host) => this.#makeRules(hooks, host),
+      makeRules: (hooks, host) => rules.make(hooks, host, this.#facts),
     });
   }
 
@@ -161,29 +156,6 @@ export class GamePart {
   async stop(): Promise<void> {
     await this.server.stop();
     await closeAll({ store: this.store, crypto: this.crypto, packages: this.packages });
-  }
-
-  #makeRules(hooks: RulesHooks, host: RulesHost): RulesState {
-    const { runtime: { process, clock }, settings, logger } = this.#options;
-    const log = logger.child({ part: "rules" });
-    if (settings.lua_command === "" || !this.#facts.hasCore) {
-      const reason = this.#facts.hasCore
-        ? "no rules can be run: lua_command names no native Lua 5.4"
-        : `no rules can be run: there is no ${coreDirectory}`;
-      return new MissingRules({ clock, reason, hooks });
-    }
-    return new RulesChild({ process, clock }, {
-      command: settings.lua_command,
-      directory: coreDirectory,
-      disabledPacks: this.#facts.disabled,
-      memoryMb: settings.lua_memory_mb,
-      turnMs: settings.lua_turn_ms,
-      host,
-      log,
-      turnDone: (turn) => hooks.turnDone(turn),
-      stateLost: (loss) => hooks.stateLost(loss),
-      unheard: (call) => hooks.unheard(call),
-    });
   }
 }
 

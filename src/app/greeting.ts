@@ -1,5 +1,6 @@
 import { reachableAddress, showAddress } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
+import { describeRules } from "./make_rules.ts";
 import type { RunningServer } from "./server.ts";
 import { version } from "./version.ts";
 
@@ -40,10 +41,6 @@ function whoOnTcp({ game }: RunningServer): string {
   return game === undefined ? "probes" : "game clients and probes";
 }
 
-function rulesLine({ lua_command }: Settings, { game }: RunningServer): string {
-  if (game === undefined) return "none: tcp_port_mode is host";
-  const { hasCore, md5 } = game.facts;
-  if (!hasCore) return "none: packages/freekill-core is not there, so no game can be started";
-  if (lua_command === "") return "none: lua_command is not set, so no game can be started";
-  return `packages/freekill-core by ${lua_command}, md5 ${md5}`;
+function rulesLine(settings: Settings, { game }: RunningServer): string {
+  return game === undefined ? "none: tcp_port_mode is host" : describeRules(settings, game.facts);
 }

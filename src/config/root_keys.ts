@@ -135,6 +135,13 @@ export const rootKeys: SpecsOf<RootSettings> = {
     max: 4_095,
     means: "Memory that one Lua state may use, in MiB",
   },
+  lua_recycle_mb: {
+    kind: "whole",
+    default: 96,
+    min: 16,
+    max: 4_095,
+    means: "An idle Lua state of the game that has grown over so many MiB is replaced",
+  },
   max_connections: {
     kind: "whole",
     default: 0,

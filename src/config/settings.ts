@@ -45,6 +45,7 @@ export interface RootSettings {
   readonly metricsAllow: readonly string[];
   readonly lua_turn_ms: number;
   readonly lua_memory_mb: number;
+  readonly lua_recycle_mb: number;
   /** 0: the limit of open files less 512 or a quarter, at most 100,000. */
   readonly max_connections: number;
   /** 0: no limit of its own. For connections from other machines. */

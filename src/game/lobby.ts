@@ -120,19 +120,24 @@ export class Lobby {
     const { connection } = visitor.player;
     if (connection === undefined) return;
     this.#out.push({ kind: "close", connection, reason });
-    this.gone(visitor);
+    this.#gone(visitor, { closedBy: "server" });
   }
 
-  /** His connection is gone. A seat in a running game waits for him, everything else is over. */
-  gone(visitor: Visitor): void {
+  /**
+   * His connection is gone. A seat in a running game waits for him, everything else is over. Of who
+   * went by himself the line comes before the state of his seat (trace guest_rights), of whom the
+   * server closed after it (trace game_timeout).
+   */
+  #gone(visitor: Visitor, { closedBy }: { readonly closedBy: "peer" | "server" }): void {
     const { player, roomId } = visitor;
     if (player.connection !== undefined) this.heartbeats.remove(player.connection);
     this.tasks.abortAllOf(player, this.#out);
     const room = roomId === undefined ? undefined : this.rooms.room(roomId);
     if (room?.keepsSeat(player) === true) {
       this.online.disconnect(visitor);
+      if (closedBy === "peer") this.announce(visitor, "logged out");
       this.tellRoom(room.id, { kind: "disconnect", player });
-      this.announce(visitor, "logged out");
+      if (closedBy === "server") this.announce(visitor, "logged out");
       return;
     }
     this.online.disconnect(visitor);
@@ -151,7 +156,7 @@ export class Lobby {
         return this.#login(event);
       case "closed": {
         const visitor = this.online.byConnection(event.connection);
-        if (visitor !== undefined) this.gone(visitor);
+        if (visitor !== undefined) this.#gone(visitor, { closedBy: "peer" });
         return;
       }
       case "command": {

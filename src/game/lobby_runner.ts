@@ -14,8 +14,8 @@ import { gameSettings } from "./game_settings.ts";
 import { Lobby } from "./lobby.ts";
 import type { LobbyEvent } from "./lobby_events.ts";
 import type { RulesLoss, RulesTurn } from "./lua/rpc_child.ts";
-import type { LuaCall } from "./lua/lua_host.ts";
-import type { RulesHost, RulesNotice } from "./lua/rpc_rules.ts";
+import type { LuaAnswers, LuaCall } from "./lua/lua_host.ts";
+import type { RulesNotice } from "./lua/rpc_rules.ts";
 import type { Effect, StoreOperation } from "./outbox.ts";
 import { type RulesHooks, RulesPool, type RulesState } from "./rules_pool.ts";
 
@@ -32,7 +32,7 @@ export interface LobbyRunnerParts {
   /** Work for the store; what it answers comes back as events. */
   openStore(answer: (event: LobbyEvent) => void): { perform(operation: StoreOperation): void };
   /** A state of the rules, for as long as the packages stay as they are. */
-  makeRules(hooks: RulesHooks, host: RulesHost): RulesState;
+  makeRules(hooks: RulesHooks, host: LuaAnswers): RulesState;
 }
 
 /**

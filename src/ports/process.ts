@@ -46,6 +46,8 @@ export interface ProcessPort {
     readonly stdout: boolean;
     readonly stderr: boolean;
   };
+  /** Processors that this program may use; at least 1. */
+  readonly processors: number;
   readonly platform: "linux" | "darwin" | "windows";
   writeStdout(text: string): void;
   writeStderr(text: string): void;

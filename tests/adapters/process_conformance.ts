@@ -91,6 +91,10 @@ export function processConformance(name: string, port: ProcessPort): void {
       assert.equal(port.kill(child.pid, "SIGTERM"), false);
     });
 
+    it("processors is a whole number of them", () => {
+      assert.ok(Number.isInteger(port.processors) && port.processors >= 1);
+    });
+
     it("usage() and fileDescriptorLimit() give plausible figures", () => {
       const usage = port.usage();
       for (const figure of Object.values(usage)) assert.ok(Number.isInteger(figure) && figure >= 0);

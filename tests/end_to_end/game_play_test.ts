@@ -13,10 +13,10 @@ describePrograms(
       const [ownerEar, guestEar] = [await Ear.of(owner), await Ear.of(guest)];
       const { name, id } = lost;
       await lost.reset();
-      await owner.expect("ServerMessage", ({ text }) => text === `${name} logged out`);
+      await owner.expect("NetStateChanged");
       assert.deepEqual(await ownerEar.heard(), [
-        `NetStateChanged [${id}, 'offline']`,
         `ServerMessage raw "${name} logged out"`,
+        `NetStateChanged [${id}, 'offline']`,
       ]);
       const back = await stage.player("", { name });
       assert.equal(back.id, id);
@@ -116,8 +116,14 @@ describePrograms(
         assert.equal(answered.diag, `[${two.id}, '__notready']`);
       }
       assert.equal(await two.closed, "fin");
-      const states = one.received.filter(({ command }) => command === "NetStateChanged");
-      assert.deepEqual(states.map(({ diag }) => diag), [`[${two.id}, 'offline']`]);
+      await one.expect("ServerMessage", ({ text }) => text === `${two.name} logged out`);
+      const gone = one.received.filter(({ command, text }) =>
+        command === "NetStateChanged" || text === `${two.name} logged out`
+      );
+      assert.deepEqual(gone.map(({ command, diag }) => `${command} ${diag}`), [
+        `NetStateChanged [${two.id}, 'offline']`,
+        `ServerMessage raw "${two.name} logged out"`,
+      ], "first the seat, where the server closes");
     });
 
     test("who trusts the machine is not asked, and takes over again", async () => {

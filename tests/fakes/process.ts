@@ -79,6 +79,7 @@ export function fakeProcess(
     env: given.env ?? {},
     cwd: "/",
     isTerminal: { stdin: isTerminal, stdout: isTerminal, stderr: isTerminal },
+    processors: 2,
     platform: "linux",
     get stdout() {
       return written.stdout;

@@ -70,7 +70,7 @@ describe("RoomGame", () => {
     think(stage, 2);
     const lost = stage.close(2);
     assert.deepEqual(luaCalls(lost), ["state 2 6", "resume player_disconnect"]);
-    const gone = ["NetStateChanged 2 offline", "ServerMessage p2 logged out"];
+    const gone = ["ServerMessage p2 logged out", "NetStateChanged 2 offline"];
     assert.deepEqual(stage.told(1, lost), gone);
     assert.equal(stage.lobby.online.size, 2);
     const back = stage.login(2);

@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { LuaCall } from "../../src/game/lua/lua_host.ts";
 import type { RulesLoss, RulesTurn } from "../../src/game/lua/rpc_child.ts";
-import { MissingRules } from "../../src/game/missing_rules.ts";
 import { type RulesHooks, RulesPool, type RulesState } from "../../src/game/rules_pool.ts";
-import { fakeClock } from "../fakes/clock.ts";
 
 class StateProbe implements RulesState {
   readonly hooks: RulesHooks;
@@ -206,26 +204,5 @@ describe("RulesPool of rooms that are over", () => {
     const late: LuaCall = { kind: "request", roomId: 3, playerId: 1, command: "reconnect" };
     pool.call(late);
     assert.deepEqual(unheard, [late]);
-  });
-});
-
-describe("MissingRules", () => {
-  it("call() ends a game or task that begins, soon but not at once, and says why", () => {
-    const clock = fakeClock();
-    const losses: RulesLoss[] = [];
-    const stateLost = (loss: RulesLoss) => void losses.push(loss);
-    const hooks = { turnDone() {}, stateLost, unheard() {} };
-    const rules = new MissingRules({ clock, reason: "none here", hooks });
-    rules.start();
-    for (const call of [newRoom(3), resume(3), { kind: "new_task", taskId: -1001 } as const]) {
-      assert.equal(rules.call(call), true);
-    }
-    assert.deepEqual(losses, []);
-    clock.advance(0);
-    assert.deepEqual(losses, [
-      { reason: "none here", roomIds: [3], taskIds: [] },
-      { reason: "none here", roomIds: [], taskIds: [-1001] },
-    ]);
-    assert.equal(rules.load, 0);
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import type { ChildProcess, ProcessPort, SpawnOptions } from "../../ports/process.ts";
 import { boundedOutput, writeAll } from "./output.ts";
@@ -51,6 +52,8 @@ export function nodeProcess(
         return isTerminal(STDERR);
       },
     },
+    // A container may allow no more than a part of the machine's.
+    processors: Math.max(1, availableParallelism()),
     platform: platformName(process.platform),
     writeStdout: (text) => print(() => writeAll(STDOUT, Buffer.from(text))),
     writeStderr: (text) => print(() => writeStderr(text)),

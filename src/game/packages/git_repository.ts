@@ -43,8 +43,9 @@ export class GitRepository {
     // makes of it.
     const inside = async (path: string) => {
       context.signal.throwIfAborted();
-      const isInside = path === gitdir || path.startsWith(`${gitdir}/`);
-      if (!isInside || path.slice(gitdir.length).split("/").includes("..")) {
+      const [own, other] = [partsOf(gitdir), partsOf(path)];
+      const isInside = own.every((part, i) => part === other[i]);
+      if (!isInside || other.slice(own.length).includes("..")) {
         throw new PackageError("its repository has a branch that would lead out of it");
       }
     };
@@ -209,6 +210,11 @@ export class GitRepository {
 function checkedHash(text: string): string {
   if (/^[0-9a-f]{40}$/.test(text)) return text;
   throw new PackageError("its repository names a commit as none can be named");
+}
+
+/** Without those that mean nothing, which the library leaves out: "./a//b" is "a/b" to it. */
+function partsOf(path: string): string[] {
+  return path.split("/").filter((part, i) => part !== "." && (part !== "" || i === 0));
 }
 
 async function* countBytes(

@@ -6,12 +6,13 @@ export const packageLimits = {
   bytesMax: 2_147_483_648,
   /** Of one file, and of each object of its repository, all of which are held in memory. */
   fileBytesMax: 134_217_728,
-  /** What a repository sends, which git's library holds in memory twice. */
-  packBytesMax: 536_870_912,
+  /** What a repository sends; git's library takes seven times its size of memory meanwhile. Who has
+   * more can clone it with git, and `sync` then. */
+  packBytesMax: 268_435_456,
   /** Objects in what it sends: files, directories and versions. */
   packObjectsMax: 500_000,
   /** All objects of a pack, unpacked: what the library reads once to index it. */
-  packUnpackedBytesMax: 4_294_967_296,
+  packUnpackedBytesMax: 2_147_483_648,
   /** Its list of branches and tags: 100,000 of them. */
   listBytesMax: 8_388_608,
   /** Directories in each other; the core has 7. */
