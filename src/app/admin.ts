@@ -4,7 +4,7 @@ import { parseAdminCommand } from "../admin/parse_command.ts";
 import { reachableAddress, showAddress } from "../base/address.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import { type AdminAnswer, refusal } from "./admin_answer.ts";
+import { type AdminAnswer, done, refusal } from "./admin_answer.ts";
 import { AuditLog } from "./admin_audit.ts";
 import { newToken, tokenPath, writeDoor } from "./admin_files.ts";
 import { addAdminRoutes, adminPath } from "./admin_routes.ts";
@@ -14,6 +14,8 @@ import type { HttpApp } from "./http_routes.ts";
 
 /** How long the answer to `quit` and `crash` has to reach who asked. */
 const answerLeavesMs = 100;
+/** Over HTTP an answer comes within this time, before the connection is cut as idle. */
+const answerMsMax = 20_000;
 
 /** The admin commands of a running server, by terminal and HTTP. */
 export interface Admin {
@@ -65,7 +67,7 @@ class RunningAdmin implements Admin {
       token: this.#token,
       httpHost: this.#parts.httpHost,
       clock: this.#parts.runtime.clock,
-      run: (line, from) => this.#run(line, { way: "http", from }),
+      run: (line, from) => this.#runInTime(line, from),
       denied: (from, reason) => this.#audit.write({ way: "http", from, outcome: "denied", reason }),
     });
   }
@@ -110,11 +112,31 @@ class RunningAdmin implements Admin {
     call();
   }
 
-  /** Without `tell` the progress comes before the answer's lines. Never rejects. */
+  /** Who asks over HTTP hears in time, if only that it goes on; the log then has its end. */
+  #runInTime(line: string, from: string): Promise<AdminAnswer> {
+    const { clock } = this.#parts.runtime;
+    const told: string[] = [];
+    return new Promise((resolve) => {
+      let isLate = false;
+      const cancel = clock.after(answerMsMax, () => {
+        isLate = true;
+        resolve(done([...told, "Still at work: the server's log will tell how it ends."]));
+      });
+      const tell = (one: string) => void told.push(one);
+      void this.#run(line, { way: "http", from }, tell).then((answer) => {
+        cancel();
+        resolve({ ...answer, lines: [...told, ...answer.lines] });
+        if (!isLate) return;
+        for (const one of answer.lines) this.#parts.logger.info({ ok: answer.ok }, one);
+      });
+    });
+  }
+
+  /** `tell` hears of the progress of long work. Never rejects. */
   async #run(
     line: string,
     by: { readonly way: "terminal" | "http"; readonly from?: string },
-    tell?: (line: string) => void,
+    tell: (line: string) => void,
   ): Promise<AdminAnswer> {
     const { clock } = this.#parts.runtime;
     const parsed = parseAdminCommand(line);
@@ -124,7 +146,6 @@ class RunningAdmin implements Admin {
       return refusal(parsed.reason);
     }
     const { command } = parsed;
-    const told: string[] = [];
     const start = clock.monotonic();
     const record = (outcome: "done" | "refused" | "failed") =>
       this.#audit.write({
@@ -136,11 +157,11 @@ class RunningAdmin implements Admin {
     try {
       const answer = await executeAdminCommand(command, this.#parts.game, {
         now: () => clock.now(),
-        tell: tell ?? ((one) => void told.push(one)),
+        tell,
         afterAnswer: (call) => void clock.after(answerLeavesMs, () => void this.#end(call)),
       });
       record(answer.ok ? "done" : "refused");
-      return { ...answer, lines: [...told, ...answer.lines] };
+      return answer;
     } catch (error) {
       record("failed");
       const message = error instanceof Error ? error.message : String(error);

@@ -135,9 +135,15 @@ export class RunningGame implements OperatedGame {
     const { store, bans, server } = this.#game;
     const stored = await store.users(change);
     if (!stored.ok) return stored;
-    const { player, changed, changes } = stored.value;
-    bans.apply(changes);
+    const { player, changes } = stored.value;
     const { clock } = this.#runtime;
+    // What a run-away cost is in memory alone, where the store does not see it.
+    const changed = stored.value.changed ||
+      changes.some((change) =>
+        change.kind === "temporary_ip_ban_lifted" &&
+        bans.isIpTemporarilyBanned(change.ip, clock.now())
+      );
+    bans.apply(changes);
     for (const made of changes) {
       if (made.kind !== "muted" && made.kind !== "unmuted") continue;
       const until = made.kind === "muted"

@@ -6,6 +6,8 @@ import type { PackagesProgress } from "../game/packages/packages_progress.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { type AdminAnswer, done, refusal } from "./admin_answer.ts";
+import { askAdmin } from "./admin_client.ts";
+import { readDoor } from "./admin_files.ts";
 import { packageLines } from "./admin_tables.ts";
 import { lockDirectory } from "./directory_lock.ts";
 import type { Invocation } from "./invocation.ts";
@@ -13,9 +15,9 @@ import { progressBar, progressLines } from "./package_progress.ts";
 import { type PackagesOrder, readPackagesWords } from "./packages_words.ts";
 
 /**
- * `packages <verb>`: looks at the packages of the working directory and changes them, while no
- * server runs there. The exit code: 0 done, 1 refused or failed, 2 a wrong command line, 3 a server
- * runs in the directory or it cannot be used.
+ * `packages <verb>`: looks at the packages of the working directory and changes them, by the server
+ * that runs there if there is one. The exit code: 0 done, 1 refused or failed, 2 a wrong command
+ * line, 3 the directory cannot be used or its server not be asked.
  */
 export async function packagesVerb(runtime: Runtime, invocation: Invocation): Promise<number> {
   const { process, clock, workers } = runtime;
@@ -60,12 +62,7 @@ async function changeAlone(
 ): Promise<number> {
   const { process, sqlite, files } = runtime;
   const lock = await lockDirectory({ sqlite, files, process, directory: process.cwd });
-  if (!lock.ok) {
-    const hint =
-      'A server that runs takes it by freekill-gw admin "install …", "upgrade", "syncpkgs"';
-    process.writeStderr(`${visibleText(lock.reason)}. ${hint}.\n`);
-    return 3;
-  }
+  if (!lock.ok) return await askServer(runtime, invocation, { order, reason: lock.reason });
   const cancel = new AbortController();
   const stopListening = process.onSignal("SIGINT", () => cancel.abort());
   const bar = progressWriter(runtime);
@@ -77,6 +74,32 @@ async function changeAlone(
     stopListening();
     await lock.release();
   }
+}
+
+/** A server that runs here changes its packages itself, and knows at once. */
+async function askServer(
+  runtime: Runtime,
+  invocation: Invocation,
+  { order, reason }: { order: PackagesOrder; reason: string },
+): Promise<number> {
+  const { process, files, tcp, clock } = runtime;
+  const no = (why: string) => {
+    process.writeStderr(`${visibleText(why)}\n`);
+    return 3;
+  };
+  const door = await readDoor(files, process.cwd);
+  if (typeof door === "string" || door.url === null) {
+    return no(`${reason}. A server that runs can be asked to do it where its http_port is not 0.`);
+  }
+  const reply = await askAdmin({ tcp, clock }, { ...door, url: door.url }, adminLine(order));
+  return reply.kind === "no_server" ? no(reply.reason) : print(runtime, invocation, reply.answer);
+}
+
+function adminLine(order: PackagesOrder): string {
+  const verb = order.kind === "sync" ? "syncpkgs" : order.kind;
+  const argument = "url" in order ? order.url : "name" in order ? order.name : undefined;
+  if (argument === undefined) return verb;
+  return argument.includes('"') ? `${verb} '${argument}'` : `${verb} "${argument}"`;
 }
 
 interface Watch {

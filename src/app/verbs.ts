@@ -127,9 +127,9 @@ export const verbs: readonly VerbSpec[] = [
       "sync, md5.",
       "Addresses are https, http, file:/// and absolute paths, of git repositories or, on this " +
       "machine, of plain directories. An upgrade replaces the whole directory: what was changed in " +
-      "it by hand is gone. While a server runs here only list and md5 are allowed; the server takes " +
-      'the others by freekill-gw admin "install …".',
-      "Exit codes: 0 done, 1 refused or failed, 2 wrong command, 3 a server runs here.",
+      "it by hand is gone. A server that runs here does it itself and tells its players to update; " +
+      "running games end on what they began with. It is asked over its HTTP port.",
+      "Exit codes: 0 done, 1 refused or failed, 2 wrong command, 3 a server that cannot be asked.",
     ],
   },
   {

@@ -78,8 +78,8 @@ describe("executeAdminCommand()", () => {
     assert.deepEqual((await run("mr 3 hi")).lines, ["Told 2 players."]);
     assert.equal((await run("mr 5 hi")).ok, false);
     assert.deepEqual(game.orders, [
-      { announce: "hello  all", roomId: undefined },
-      { announce: "hi", roomId: 3 },
+      { announce: "hello  all ", roomId: undefined },
+      { announce: "hi ", roomId: 3 },
     ]);
   });
 

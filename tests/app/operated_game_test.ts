@@ -147,6 +147,24 @@ describe("RunningGame", () => {
     assert.equal(await says("unmuted"), true);
   });
 
+  it("changeAccount() calls it a change when only the ban of a run-away's address is lifted", async () => {
+    const { stage } = await busyStage();
+    const ip = "10.0.0.9";
+    const { running } = operated(stage, () => ({
+      player: { uid: 9, ip },
+      changed: false,
+      changes: [{ kind: "temporary_ip_ban_lifted", ip }],
+    }));
+    const unban = async () => {
+      const outcome = await running.changeAccount({ kind: "unban", name: "runner" });
+      return outcome.ok && outcome.value.changed;
+    };
+    assert.equal(await unban(), false);
+    stage.bans.banIpTemporarily(ip, stage.clock.now() + 60_000);
+    assert.equal(await unban(), true);
+    assert.equal(stage.bans.isIpTemporarilyBanned(ip, stage.clock.now()), false);
+  });
+
   it("changeAccount() tells what the store could not do, and changes nothing", async () => {
     const { stage } = await busyStage();
     stage.accounts.trouble = "disk full";

@@ -18,9 +18,9 @@ import { fuelExport } from "./wasm_meter.ts";
  * `tick` looks at the clock. Past `turnMs` it sets a hook on the coroutine that runs, which raises an
  * error at its next instruction and at each further one until the call ends, so that neither pcall nor
  * an outer coroutine can hold on; with `ends: "coroutine"` the main thread is spared once a coroutine
- * was ended, and gets one error if it was late itself, another one half-way to `giveUpMs`. Where hooks do not run (C functions, `__gc`, the handler of a hook's
- * error) the loop goes on until `giveUpMs`; then a JavaScript exception unwinds everything and the
- * state is dead.
+ * was ended, and gets one error if it was late itself, the next ones each half-way to `giveUpMs`.
+ * Where hooks do not run (C functions, `__gc`, the handler of a hook's error) the loop goes on until
+ * `giveUpMs`; then a JavaScript exception unwinds everything and the state is dead.
  */
 export function wasmoonEngines(program: LuaProgram): LuaEngineFactory {
   return {
@@ -65,7 +65,6 @@ class WasmoonEngine implements LuaEngine {
   #wasLate = false;
   /** Of a late call that only ends coroutines: what the main thread is due. */
   #mainThread: "unknown" | "spared" | "raise" = "unknown";
-  #raisesHalfway = false;
 
   constructor(
     instantiate: (callbacks: Parameters<typeof instantiateLua>[1]["callbacks"]) => LuaInstance,
@@ -152,7 +151,6 @@ class WasmoonEngine implements LuaEngine {
     this.#lateTicks = 0;
     this.#wasLate = false;
     this.#mainThread = "unknown";
-    this.#raisesHalfway = true;
     lua[fuelExport].value = fuel;
     try {
       const result = run(lua);
@@ -221,8 +219,7 @@ class WasmoonEngine implements LuaEngine {
     this.#late = false;
     this.#mainThread = "unknown";
     this.#lua.exports[fuelExport].value = fuel;
-    this.#turnEnd = this.#raisesHalfway ? (this.#turnEnd + this.#giveUpAt) / 2 : Infinity;
-    this.#raisesHalfway = false;
+    this.#turnEnd = (this.#turnEnd + this.#giveUpAt) / 2;
   }
 
   #hook(L: Pointer): void {

@@ -89,7 +89,6 @@ export class GitRepository {
 
   /** What HEAD is on the other side. */
   async remoteHead(url: string): Promise<string> {
-    this.#context.steps.at("connect");
     const refs = await this.#explained(() =>
       git.listServerRefs({ http: this.#http(packageLimits.listBytesMax), url, protocolVersion: 1 })
     );
@@ -104,7 +103,6 @@ export class GitRepository {
     url: string,
     { hash, alone }: { hash: string | undefined; alone: boolean },
   ): Promise<string> {
-    this.#context.steps.at("connect");
     const { fetchHead } = await this.#explained(() =>
       git.fetch({
         ...this.#at(),
@@ -180,6 +178,7 @@ export class GitRepository {
           body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
         },
       ) {
+        steps.at("connect");
         const parts: Uint8Array[] = [];
         if (body !== undefined) { for await (const part of body) parts.push(part); }
         const response = await io.http.request({

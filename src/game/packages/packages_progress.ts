@@ -39,7 +39,8 @@ export class ProgressSteps {
     const isBytes = phase === "receive" || phase === "copy";
     const unit = isBytes ? STEP_BYTES : Math.max(1, Math.ceil(total / 100));
     const step = loaded === total ? Infinity : Math.floor(loaded / unit);
-    if (phase === this.#phase && step === this.#step) return;
+    // Each question is told of: who waits for one answer after the other sees that it goes on.
+    if (phase === this.#phase && step === this.#step && phase !== "connect") return;
     this.#phase = phase;
     this.#step = step;
     this.#tell({ name: this.#name, phase, loaded, total });

@@ -86,6 +86,18 @@ for (const kind of ["embedded", "native"] as const) {
       assert.equal(one.rules.load, 0);
     });
 
+    it("a task whose player leaves the lobby is ended by the rules, which hold it no more", async () => {
+      const one = await open();
+      one.perform(one.stage.login(1));
+      const data = Uint8Array.of(0x1a, 0x7f, 0xff, 0xff, 0xff);
+      one.perform(one.stage.say(1, { command: "LobbyTask", taskType: "long", data }));
+      await one.rules.ping();
+      assert.equal(one.rules.load, 1);
+      one.perform(one.stage.create(1));
+      await one.rules.ping();
+      assert.equal(one.rules.load, 0);
+    });
+
     it("saves are stored and found, a resume of none too", async () => {
       const one = await playing();
       assert.deepEqual(await ordered(one, 'save,{"a":1}'), ['Saved "query_done"']);

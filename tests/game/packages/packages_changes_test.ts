@@ -1,102 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "node:test";
-import { PackagesClient } from "../../../src/game/packages/packages_client.ts";
-import { readPackages } from "../../../src/game/packages/packages_db.ts";
 import type { PackagesProgress } from "../../../src/game/packages/packages_progress.ts";
-import type { WorkersPort } from "../../../src/ports/workers.ts";
-import { fakeLog } from "../../fakes/log.ts";
-import { runtimeUnderTest } from "../../tested_runtime.ts";
-import { inDirectory } from "../accounts/temporary_directory.ts";
-import {
-  commitAll,
-  git,
-  type GitServer,
-  makeRepository,
-  noGit,
-  serveRepositories,
-} from "./git_fixture.ts";
+import { assertOk, onStage, runtime } from "./changes_stage.ts";
+import { commitAll, git, makeRepository, noGit } from "./git_fixture.ts";
 import { writePackagesDb, writeTree } from "./package_tree.ts";
-
-const runtime = await runtimeUnderTest();
-
-interface Stage {
-  readonly client: PackagesClient;
-  readonly directory: string;
-  /** Holds the repositories that the server gives. */
-  readonly served: string;
-  readonly server: GitServer;
-  readonly workers: ReturnType<typeof killableWorkers>;
-  /** name, hash and whether it is enabled, of all rows. */
-  rows(): Promise<string[]>;
-  text(path: string): Promise<string>;
-  /** Names in `packages/` without those of files. */
-  directories(): Promise<string[]>;
-}
-
-function onStage(test: (stage: Stage) => Promise<void>): Promise<void> {
-  return inDirectory(async (root) => {
-    const [directory, served] = [`${root}/data`, `${root}/served`];
-    await writeTree(root, { "data/packages/readme": "", "served/keep": "" });
-    const server = await serveRepositories(served);
-    const workers = killableWorkers();
-    const { clock } = runtime;
-    const client = new PackagesClient({ workers, clock, logger: fakeLog().logger });
-    const { files, sqlite } = runtime;
-    try {
-      await test({
-        client,
-        directory,
-        served,
-        server,
-        workers,
-        async rows() {
-          const { rows } = await readPackages({ files, sqlite, directory });
-          return rows.map(({ name, hash, enabled }) => `${name} ${hash} ${enabled}`);
-        },
-        text: (path) => readFile(`${directory}/packages/${path}`, "utf8"),
-        async directories() {
-          const entries = await readdir(`${directory}/packages`, { withFileTypes: true });
-          return entries.filter((one) => one.isDirectory()).map(({ name }) => name).sort();
-        },
-      });
-    } finally {
-      client.close();
-      await server.close();
-    }
-  });
-}
-
-/** The real threads. `kill` ends the last one, and its owner hears of it as of a crash. */
-function killableWorkers(): WorkersPort & { posted(kind: string): void; kill(): void } {
-  let kill = () => {};
-  return {
-    posted: () => {},
-    kill: () => kill(),
-    start(options) {
-      const worker = runtime.workers.start<never, never>(options as never);
-      const own = () => {
-        worker.terminate();
-        options.handlers.error(new Error("Worker packages failed: killed"));
-      };
-      return {
-        post: (message, transfer) => {
-          worker.post(message as never, transfer);
-          kill = own;
-          this.posted((message as { kind: string }).kind);
-        },
-        terminate: () => worker.terminate(),
-      };
-    },
-  };
-}
-
-function assertOk<Outcome extends { ok: boolean; reason?: string }>(outcome: Outcome) {
-  assert.ok(outcome.ok, outcome.reason ?? "");
-  return outcome as Extract<Outcome, { ok: true }>;
-}
 
 describe("PackagesClient.install()", { skip: noGit }, () => {
   it("gets a package with its row, which a scan then counts, and no second time", () =>
@@ -168,6 +78,24 @@ describe("PackagesClient.install()", { skip: noGit }, () => {
       cancel.abort();
       const reason = "Cannot install mine: it was cancelled";
       assert.deepEqual(await waiting, { ok: false, reason });
+      assert.deepEqual(await directories(), []);
+      server.intercept = () => false;
+      assertOk(await client.install({ url, directory }));
+    }));
+
+  it("says what a server did that breaks off in the middle, and its worker lives on", () =>
+    onStage(async ({ client, directory, directories, served, server }) => {
+      await makeRepository(`${served}/mine`, { "a.lua": "a" });
+      server.intercept = (request, response) => {
+        if (request.method !== "POST") return false;
+        response.writeHead(200, { "content-type": "application/x-git-upload-pack-result" });
+        response.write("0008NAK\n0023\x02Counting objects: 100% (2/2)\n", () => response.destroy());
+        return true;
+      };
+      const url = `${server.url}/mine`;
+      const outcome = await client.install({ url, directory });
+      assert.ok(!outcome.ok);
+      assert.match(outcome.reason, /^Cannot install mine: the connection failed: /);
       assert.deepEqual(await directories(), []);
       server.intercept = () => false;
       assertOk(await client.install({ url, directory }));
