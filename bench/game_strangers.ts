@@ -1,11 +1,12 @@
 /** What connections cost that never log in: their memory, and their attempts to be large. */
 import {
+  cpuSecondsSince,
   type Figure,
-  liveCpuSeconds,
   median,
   numberFlag,
   report,
   residentBytes,
+  threadTimes,
 } from "./measure.ts";
 import { holdLoad, runLoad, startServe } from "./processes.ts";
 
@@ -34,9 +35,9 @@ for (let round = 0; round < rounds; round++) {
   await Bun.sleep(settleMs);
   await runLoad("game_oversize.ts", { port, rounds: 3 });
   const rss = residentBytes(pid);
-  const cpu = liveCpuSeconds(pid);
+  const timesBefore = threadTimes(pid);
   await runLoad("game_oversize.ts", { port, rounds: oversized });
-  cpuMs.push((liveCpuSeconds(pid) - cpu) * 1000 / oversized);
+  cpuMs.push(cpuSecondsSince(timesBefore, pid) * 1000 / oversized);
   grown.push((residentBytes(pid) - rss) / 2 ** 20);
   await server.stop();
 }

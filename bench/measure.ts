@@ -20,15 +20,24 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
-/**
- * The same to the nanosecond, but only of threads that still live: for idle processes, whose whole
- * use is a few ticks.
- */
-export function liveCpuSeconds(pid: number): number {
-  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0])
+/** Use of CPU by each thread that lives, in nanoseconds. */
+export type ThreadTimes = ReadonlyMap<string, number>;
+
+/** For processes whose whole use is a few ticks: to the nanosecond. */
+export function threadTimes(pid: number): ThreadTimes {
+  return new Map(
+    readdirSync(`/proc/${pid}/task`).map((thread) => [
+      thread,
+      Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+    ]),
   );
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9;
+}
+
+/** Seconds of CPU since then, without those of threads that have ended meanwhile. */
+export function cpuSecondsSince(before: ThreadTimes, pid: number): number {
+  let nanoseconds = 0;
+  for (const [thread, used] of threadTimes(pid)) nanoseconds += used - (before.get(thread) ?? 0);
+  return nanoseconds / 1e9;
 }
 
 /** Memory of a process that is in RAM, in bytes. */

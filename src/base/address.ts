@@ -5,7 +5,10 @@ export function plainAddress(host: string): string {
 
 /** Whether an address is this machine itself: 127.0.0.0/8 or ::1, mapped or not. */
 export function isLoopback(host: string): boolean {
-  return host === "::1" || plainAddress(host).startsWith("127.");
+  if (host === "::1") return true;
+  const plain = plainAddress(host);
+  // Names of hosts come here too, and 127.0.0.1.example.org is anywhere.
+  return plain.startsWith("127.") && /^127(\.\d{1,3}){3}$/.test(plain);
 }
 
 /** `host:port`, with brackets around IPv6. */

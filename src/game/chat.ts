@@ -1,6 +1,12 @@
 /** Longer messages are cut. */
 export const chatBytesMax = 300;
 
+/**
+ * Characters of a message that are looked at: each ban word is searched for in them, and a packet has
+ * room for a million. What comes after them would be cut off anyway.
+ */
+export const chatCharsMax = 4_096;
+
 const encoder = new TextEncoder();
 
 /** The message as others see it: at most `chatBytesMax` bytes of UTF-8, cut between characters. */

@@ -6,11 +6,12 @@ export const missedHeartbeatsMax = 7;
 /** Counts the unanswered heartbeats of every connection. All of them beat together. */
 export class Heartbeats {
   readonly #missed = new Map<ConnectionId, number>();
-  readonly #intervalMs: number;
+  /** Another one counts from the next beat on. */
+  intervalMs: number;
   #nextAt: number | undefined;
 
   constructor(intervalMs: number) {
-    this.#intervalMs = intervalMs;
+    this.intervalMs = intervalMs;
   }
 
   /** When the next beat is due; undefined while nobody is connected. */
@@ -24,7 +25,7 @@ export class Heartbeats {
 
   add(connection: ConnectionId, now: number): void {
     this.#missed.set(connection, 0);
-    this.#nextAt ??= now + this.#intervalMs;
+    this.#nextAt ??= now + this.intervalMs;
   }
 
   remove(connection: ConnectionId): void {
@@ -47,7 +48,7 @@ export class Heartbeats {
       else alive.push(connection);
     }
     // After a long sleep one beat is enough: a burst would close the living.
-    this.#nextAt = Math.max(this.#nextAt + this.#intervalMs, now + 1);
+    this.#nextAt = Math.max(this.#nextAt + this.intervalMs, now + 1);
     return { alive, dead };
   }
 }

@@ -1,6 +1,5 @@
 import { unreachable } from "../base/assert.ts";
 import { DeadlineQueue } from "../base/deadline_queue.ts";
-import { TokenBucket } from "../base/token_bucket.ts";
 import { type GameDisconnect, gameDisconnects } from "./disconnect.ts";
 import { enabledFeatures, type GameSettings } from "./game_settings.ts";
 import { Heartbeats } from "./heartbeat.ts";
@@ -16,6 +15,7 @@ import { type Effect, Outbox } from "./outbox.ts";
 import { Player, type PlayerId, PlayerRecord } from "./player.ts";
 import { type RoomContext, roomContext, type RoomEvent, type RoomId } from "./room_events.ts";
 import { RoomList } from "./room_list.ts";
+import { VisitorRates } from "./visitor_rates.ts";
 
 /** Comings and goings are told to all only while so few are online. */
 export const smallServerMax = 10;
@@ -199,6 +199,7 @@ export class Lobby {
         );
       case "settings":
         this.#context.settings = event.settings;
+        this.heartbeats.intervalMs = event.settings.heartbeatMs;
         return;
       case "outdate":
         return this.#outdate();
@@ -250,11 +251,10 @@ export class Lobby {
       this.announce(before, "backed");
       return this.tellRoom(room.id, { kind: "reconnect", player: before.player });
     }
-    const { perSecond, burst } = this.settings.chat;
     const visitor: Visitor = {
       player: this.newPlayer(new PlayerRecord(account), { connection, origin }),
       roomId: undefined,
-      chat: new TokenBucket({ perSecond, burst, now: this.#now }),
+      rates: new VisitorRates(this.settings.chat, this.#now),
       numbersTold: undefined,
     };
     this.announce(visitor, "logged in");

@@ -3,7 +3,7 @@ import type { ClientCommand } from "../wire/client_packet.ts";
 import type { ChatCommand, LobbyCommand } from "../wire/lobby_commands.ts";
 import type { RoomCommand } from "../wire/room_commands.ts";
 import type { RoomRequest } from "../wire/room_settings.ts";
-import { cutChat, holdsBanWord } from "./chat.ts";
+import { chatCharsMax, cutChat, holdsBanWord } from "./chat.ts";
 import type { Lobby } from "./lobby.ts";
 import type { Visitor } from "./lobby_players.ts";
 import type { Outbox } from "./outbox.ts";
@@ -20,6 +20,9 @@ import {
 
 /** Characters of an avatar's name: what its column is declared for. */
 export const avatarLengthMax = 64;
+
+/** Clients translate it. */
+const tooOften = "rejected your demand of joining room";
 
 interface Order {
   readonly visitor: Visitor;
@@ -47,22 +50,27 @@ export function obey(lobby: Lobby, order: Order): void {
     case "ObserveRoom":
     case "RefreshRoomList":
     case "LobbyTask":
-      if (roomId === undefined) obeyInLobby(lobby, { player, connection, command, out });
+      if (roomId === undefined) {
+        obeyInLobby(lobby, { visitor, connection, command, out, now: order.now });
+      }
       return;
     default:
+      if (command.command === "Trust" && !visitor.rates.callsOfRules.take(order.now)) return;
       if (roomId !== undefined) lobby.tellRoom(roomId, roomEvent(lobby, player, command));
   }
 }
 
 function obeyInLobby(
   lobby: Lobby,
-  { player, connection, command, out }: {
-    readonly player: Player;
+  { visitor, connection, command, out, now }: {
+    readonly visitor: Visitor;
     readonly connection: ConnectionId;
     readonly command: Exclude<LobbyCommand, { command: "Chat" | "ReadGlobalSaveState" }>;
     readonly out: Outbox;
+    readonly now: number;
   },
 ): void {
+  const { player, rates } = visitor;
   const { id: playerId } = player;
   switch (command.command) {
     case "UpdateAvatar": {
@@ -73,6 +81,9 @@ function obeyInLobby(
       return out.sendTo(connection, { command: "UpdateAvatar", avatar });
     }
     case "UpdatePassword": {
+      if (!rates.passwordChanges.take(now)) {
+        return out.sendTo(connection, { command: "UpdatePassword", changed: false });
+      }
       const { oldPassword: old, newPassword } = command;
       return out.store({ kind: "change_password", connection, playerId, old, new: newPassword });
     }
@@ -92,6 +103,9 @@ function obeyInLobby(
         return out.sendTo(connection, { command: "ErrorMsg", text: "no such room" });
       }
       const kind = command.command === "EnterRoom" ? "enter" : "observe";
+      if (kind === "observe" && !rates.callsOfRules.take(now)) {
+        return out.sendTo(connection, { command: "ErrorMsg", text: tooOften });
+      }
       return lobby.tellRoom(roomId, { kind, player, password });
     }
     case "RefreshRoomList":
@@ -119,7 +133,8 @@ function roomEvent(lobby: Lobby, player: Player, command: RoomCommand): RoomEven
       return { kind: "trust", player };
     case "ChangeRoom": {
       const config = checkedConfig(command, lobby.settings.banWords);
-      return { kind: "change", player, config, data: command.data };
+      const { capacity, data } = command;
+      return { kind: "change", player, capacity, config, data };
     }
     case "PushRequest":
       return { kind: "push_request", player, request: command.request };
@@ -146,9 +161,10 @@ function chat(lobby: Lobby, { visitor, out, now }: Order, { type, msg: said }: C
   const { player, roomId } = visitor;
   const isLobbyChat = type === 1;
   if (isLobbyChat !== (roomId === undefined)) return;
-  if ((player.record.mutedUntil ?? -Infinity) > now || !visitor.chat.take(now)) return;
-  if (holdsBanWord(said, lobby.settings.banWords)) return;
-  const msg = cutChat(said);
+  if ((player.record.mutedUntil ?? -Infinity) > now || !visitor.rates.chat.take(now)) return;
+  const heard = said.slice(0, chatCharsMax);
+  if (holdsBanWord(heard, lobby.settings.banWords)) return;
+  const msg = cutChat(heard);
   if (roomId !== undefined) {
     return lobby.tellRoom(roomId, { kind: "chat", player, message: msg });
   }

@@ -1,13 +1,13 @@
-import type { TokenBucket } from "../base/token_bucket.ts";
 import type { ConnectionId, Player, PlayerId } from "./player.ts";
 import type { RoomId } from "./room_events.ts";
+import type { VisitorRates } from "./visitor_rates.ts";
 
 /** Somebody who is on the server: connected, or offline with a seat in a running game. */
 export interface Visitor {
   player: Player;
   /** Undefined in the lobby. */
   roomId: RoomId | undefined;
-  readonly chat: TokenBucket;
+  readonly rates: VisitorRates;
   /** The last numbers that he was told since he is in the lobby. */
   numbersTold: string | undefined;
 }

@@ -1,4 +1,5 @@
 import { unreachable } from "../base/assert.ts";
+import { ReportLimit } from "../base/report_limit.ts";
 import type { GameConfig } from "../config/game_config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
@@ -20,8 +21,13 @@ import type { Effect, StoreOperation } from "./outbox.ts";
 import { type RulesHooks, RulesPool, type RulesState } from "./rules_pool.ts";
 
 const minuteMs = 60_000;
+/** What players do can make the rules write lines, each of up to 4 KiB: they must not fill a disk. A
+ * core that loads many packages may be chatty for a moment. */
+const linesOfRules = { perSecond: 20, burst: 1_000 } as const;
 /** After a fault the lobby is woken, as it may not have come to ask for it; the fault may come again. */
 const wakeAfterFaultMs = 1_000;
+
+type RulesLine = Extract<RulesNotice, { readonly kind: "log" }>;
 
 /** What lobby and rooms are run with. */
 export interface LobbyRunnerParts {
@@ -50,6 +56,7 @@ export class LobbyRunner {
   readonly #players = new Map<number, GamePeer>();
   readonly #store: { perform(operation: StoreOperation): void };
   readonly #events: LobbyEvent[] = [];
+  readonly #linesOfRules = new ReportLimit<RulesLine["level"]>(linesOfRules);
   #isHandling = false;
   #cancelWake = () => {};
   #wakeAt = Infinity;
@@ -209,7 +216,10 @@ export class LobbyRunner {
 
   #heed(notice: RulesNotice): void {
     if (notice.kind !== "log") return this.handle({ kind: "lua", request: notice });
-    this.#parts.logger[notice.level]({ part: "rules" }, notice.text);
+    const suppressed = this.#linesOfRules.report(notice.level, this.#now());
+    if (suppressed === undefined) return;
+    const more = suppressed === 0 ? {} : { not_shown: suppressed };
+    this.#parts.logger[notice.level]({ part: "rules", ...more }, notice.text);
   }
 
   /** Who was to come into a game that is over is told where he is. */

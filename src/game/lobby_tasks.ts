@@ -13,6 +13,8 @@ interface Task {
   readonly player: Player;
   readonly taskType: string;
   readonly data: Uint8Array;
+  /** Its player has left the lobby; it is the rules' to end, and they still ask about it. */
+  isAborted: boolean;
 }
 
 /** What players in the lobby let the rules do for them; Lua treats a task like a small room. */
@@ -25,8 +27,9 @@ export class LobbyTasks {
     this.#ids = ids;
   }
 
+  /** Tasks that somebody waits for. */
   get size(): number {
-    return this.#tasks.size;
+    return [...this.#tasks.values()].filter(({ isAborted }) => !isAborted).length;
   }
 
   get nextAt(): number | undefined {
@@ -58,18 +61,19 @@ export class LobbyTasks {
     out: Outbox,
   ): void {
     let own = 0;
-    for (const task of this.#tasks.values()) if (task.player === player) own++;
+    for (const task of this.#tasks.values()) if (task.player.id === player.id) own++;
     if (own >= tasksPerPlayerMax) return;
     const taskId = this.#ids.nextTask();
-    this.#tasks.set(taskId, { player, taskType: wish.taskType, data: wish.data });
+    const { taskType, data } = wish;
+    this.#tasks.set(taskId, { player, taskType, data, isAborted: false });
     out.lua({ kind: "new_task", taskId });
   }
 
   /** He has left the lobby. */
   abortAllOf(player: Player, out: Outbox): void {
     for (const [taskId, task] of this.#tasks) {
-      if (task.player !== player) continue;
-      this.#tasks.delete(taskId);
+      if (task.player !== player || task.isAborted) continue;
+      task.isAborted = true;
       out.lua({ kind: "resume", roomId: taskId, reason: "abort" });
     }
   }
@@ -111,6 +115,7 @@ export class LobbyTasks {
   }
 
   #resume(taskId: number, reason: string, out: Outbox): void {
-    if (this.#tasks.has(taskId)) out.lua({ kind: "resume", roomId: taskId, reason });
+    const task = this.#tasks.get(taskId);
+    if (task?.isAborted === false) out.lua({ kind: "resume", roomId: taskId, reason });
   }
 }

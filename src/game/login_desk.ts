@@ -143,7 +143,7 @@ export class LoginDesk {
   }
 
   #loginRules(): LoginRules {
-    const { bans, keys } = this.#parts;
+    const { bans, clock, keys } = this.#parts;
     const { banWords, enableWhitelist, maxPlayersPerDevice, keepLegacyHash } = this.#config;
     return {
       packagesMd5: this.#packagesMd5(),
@@ -152,6 +152,8 @@ export class LoginDesk {
       maxPlayersPerDevice,
       keepLegacyHash,
       cipherBytes: keys.modulusBytes,
+      addressBan: (ip) => bans.addressBan(ip, clock.now()),
+      accountBan: (uid) => bans.accountBan(uid),
       isDeviceBanned: (uuid) => bans.isDeviceBanned(uuid),
       isWhitelisted: (name) => bans.isWhitelisted(name),
     };

@@ -252,12 +252,12 @@ export class Room {
 
   #change(
     player: Player,
-    { config, data }: { readonly config: RoomConfig | undefined; readonly data: Uint8Array },
+    { capacity, config, data }: RoomEvent & { readonly kind: "change" },
     out: RoomOutbox,
   ): void {
     if (this.#game !== undefined || this.seats.seatOf(player) === undefined) return;
     if (this.context.settings.disabledFeatures.includes("ChangeRoom")) return;
-    const text = refusedChange(this.seats, { by: player, config });
+    const text = refusedChange(this.seats, { by: player, capacity, config });
     if (text !== undefined) return out.sendTo(player.connection, { command: "ErrorMsg", text });
     this.#config = config ?? this.#config;
     tellChange(this.seats, data, out);

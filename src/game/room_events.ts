@@ -54,10 +54,11 @@ export type RoomEvent =
   /** A toggle, as clients send it. */
   | { readonly kind: "ready"; readonly player: Player }
   | { readonly kind: "start"; readonly player: Player }
-  /** `data`: as the owner sent it; `config` undefined when a ban word is in the name. */
+  /** `data`: as the owner sent it; `config` undefined when something in it is outside the limits. */
   | {
     readonly kind: "change";
     readonly player: Player;
+    readonly capacity: number;
     readonly config: RoomConfig | undefined;
     readonly data: Uint8Array;
   }

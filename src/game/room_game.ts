@@ -1,4 +1,5 @@
 import { DeadlineQueue } from "../base/deadline_queue.ts";
+import { equalsAscii } from "../wire/utf8.ts";
 import type { LuaPlayerRequest, LuaRoomRequest } from "./lua/lua_host.ts";
 import { type Player, playerStateNumbers } from "./player.ts";
 import type { RoomConfig, RoomContext, RoomId, RoomOutbox } from "./room_events.ts";
@@ -133,6 +134,7 @@ export class RoomGame {
   }
 
   pushRequest(player: Player, request: Uint8Array, out: RoomOutbox): void {
+    if (isForServers(request)) return;
     out.lua({ kind: "push_request", roomId: this.#room.id, playerId: player.id, request });
   }
 
@@ -299,3 +301,20 @@ export class RoomGame {
     out.lua({ kind: "resume", roomId: this.#room.id, reason });
   }
 }
+
+/**
+ * Commands of the same channel to the rules that are the server's to give. A player's `observe` would
+ * make him look on once more each time, his `reconnect` costs the rules the whole state of the game.
+ */
+const serversCommands = ["reconnect", "observe", "leave", "newroom", "newtask"];
+
+/** Whether a request begins with one of them: `command,arguments…`. */
+function isForServers(request: Uint8Array): boolean {
+  return serversCommands.some((command) => {
+    const end = request[command.length];
+    return (end === undefined || end === comma) &&
+      equalsAscii(request.subarray(0, command.length), command);
+  });
+}
+
+const comma = 0x2c;

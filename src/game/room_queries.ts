@@ -30,7 +30,10 @@ export function foundState(text: string): string {
   return text.startsWith("{") || text.startsWith("[") ? text : "{}";
 }
 
-/** Hands a query to the store. Nothing is stored for robots, yet their query is done. */
+/**
+ * Hands a query to the store, for players and for who looks on. Nothing is stored for robots, yet
+ * their query is done.
+ */
 export function answerQuery(room: QueryingRoom, query: Query, out: RoomOutbox): void {
   const { id: roomId } = room;
   if (query.kind === "save_room_state") {
@@ -42,7 +45,7 @@ export function answerQuery(room: QueryingRoom, query: Query, out: RoomOutbox): 
     out.store({ kind: "get_global_state", roomId, playerId: serverAccount, key: query.key });
     return;
   }
-  const playerId = room.seats.seatOfLuaId(query.connId)?.player.id;
+  const playerId = room.seats.playerOf(query.connId)?.id;
   const saves = query.kind === "save_state" || query.kind === "save_global_state";
   if (playerId === undefined || playerId < 0) {
     out.lua({ kind: "resume", roomId, reason: saves ? "query_done" : "{}" });

@@ -55,12 +55,16 @@ export function mayKick(
 /** The text of the `ErrorMsg` for a change of the room, or undefined when it is to be done. */
 export function refusedChange(
   seats: RoomSeats,
-  change: { readonly by: Player; readonly config: RoomConfig | undefined },
+  change: {
+    readonly by: Player;
+    readonly capacity: number;
+    readonly config: RoomConfig | undefined;
+  },
 ): string | undefined {
-  const { by, config } = change;
+  const { by, capacity, config } = change;
   if (by !== seats.owner) return onlyOwnerChanges;
-  if (config === undefined) return "unk error";
-  return config.capacity < seats.taken.length ? capacityTooSmall : undefined;
+  if (capacity < seats.taken.length) return capacityTooSmall;
+  return config === undefined ? "unk error" : undefined;
 }
 
 /** All who sit there learn of the change, as the owner wrote it, and must be ready anew. */

@@ -22,7 +22,8 @@ describe("address", () => {
     for (const host of ["127.0.0.1", "127.255.0.3", "::1", "::ffff:127.0.0.1"]) {
       assert.equal(isLoopback(host), true, host);
     }
-    for (const host of ["128.0.0.1", "10.127.0.1", "::2", "::ffff:12.7.0.1", "localhost.evil"]) {
+    const others = ["128.0.0.1", "10.127.0.1", "::2", "::ffff:12.7.0.1", "localhost.evil"];
+    for (const host of [...others, "127.0.0.1.evil", "127.evil", "::ffff:127.0.0.1.evil"]) {
       assert.equal(isLoopback(host), false, host);
     }
   });

@@ -34,8 +34,9 @@ export interface GameProgramOptions {
   readonly game?: Readonly<Record<string, unknown>>;
   /** Other keys of `freekill-gw.json`. */
   readonly root?: Readonly<Record<string, unknown>>;
-  /** A real core to play with, on a native Lua 5.4; the scripted rules play when it is absent. */
-  readonly core?: string;
+  /** A core to play with, on a native Lua 5.4 unless `root` says otherwise; null for none, so that the
+   * built-in game is played. When it is absent, the scripted rules play. */
+  readonly core?: string | null;
   /** Called with the data directory before the start. */
   readonly prepare?: (directory: string) => void;
 }
@@ -89,14 +90,13 @@ export class GameProgram {
     try {
       const core = join(directory, "packages/freekill-core");
       if (options.core === undefined) mkdirSync(core, { recursive: true });
-      else cpSync(options.core, core, { recursive: true });
+      else if (options.core !== null) cpSync(options.core, core, { recursive: true });
       const main = {
         tcp_port: await freePort(),
         http_port: await freePort(),
         // No wait for a first byte that could tell what the peer is.
         tcp_port_mode: "game",
-        lua_command: options.core === undefined ? scriptedRules() : "lua5.4",
-        lua_memory_mb: rulesMemoryMb,
+        ...rulesKeys(options.core),
         ...options.root,
         game: options.game ?? {},
       };
@@ -120,10 +120,10 @@ export class GameProgram {
     return this.#ended;
   }
 
-  /** `freekill-gw admin "<line>"` in the data directory. */
-  async admin(line: string): Promise<AdminOutcome> {
+  /** `freekill-gw admin "<line>"` in the data directory, with these flags. */
+  async admin(line: string, ...flags: readonly string[]): Promise<AdminOutcome> {
     const [program = "", ...args] = programCommand(this.#options.kind);
-    const child = start(program, [...args, "admin", line], this.directory);
+    const child = start(program, [...args, "admin", ...flags, line], this.directory);
     const exitCode = await child.ended;
     return { exitCode, stdout: child.stdout(), stderr: child.stderr() };
   }
@@ -171,6 +171,13 @@ export async function withGameProgram(
 
 function writeServerConfig(directory: string, server: Readonly<Record<string, unknown>>): void {
   writeFileSync(join(directory, "freekill.server.config.json"), JSON.stringify(server));
+}
+
+/** What runs the rules. */
+function rulesKeys(core: string | null | undefined): Readonly<Record<string, unknown>> {
+  if (core === null) return {};
+  const command = core === undefined ? scriptedRules() : "lua5.4";
+  return { lua_command: command, lua_memory_mb: rulesMemoryMb };
 }
 
 /** The command that plays the scripted rules, in the runtime that runs the tests. */

@@ -103,13 +103,8 @@ export class DataServer {
     return client.received.slice(1).map(({ command, diag }) => `${command} ${diag}`);
   }
 
-  rows(file: string, sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
-    const database = new Database(join(this.directory, file), { readonly: true });
-    try {
-      return database.query(sql).all(...values) as Record<string, unknown>[];
-    } finally {
-      database.close();
-    }
+  rows(file: string, sql: string, ...values: (string | number)[]): Row[] {
+    return rowsIn(join(this.directory, file), sql, ...values);
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
@@ -124,6 +119,18 @@ export class DataServer {
     return this.#server;
   }
 }
+
+/** What a query finds in a database, which a server may have open. */
+export function rowsIn(path: string, sql: string, ...values: (string | number)[]): Row[] {
+  const database = new Database(path, { readonly: true });
+  try {
+    return database.query(sql).all(...values) as Row[];
+  } finally {
+    database.close();
+  }
+}
+
+export type Row = Record<string, unknown>;
 
 /** Asks again and again until it is so; throws when it never is. */
 export async function eventually(what: string, isSo: () => boolean): Promise<void> {

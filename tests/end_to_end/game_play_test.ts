@@ -116,7 +116,7 @@ describePrograms(
         assert.equal(answered.diag, `[${two.id}, '__notready']`);
       }
       assert.equal(await two.closed, "fin");
-      await one.expect("ServerMessage", ({ text }) => text === `${two.name} logged out`);
+      await one.settled();
       const gone = one.received.filter(({ command, text }) =>
         command === "NetStateChanged" || text === `${two.name} logged out`
       );

@@ -169,6 +169,14 @@ describePrograms(
       assert.deepEqual(await answer(owner, () => owner.notify("ChangeRoom", small)), [
         errors.tooSmall,
       ]);
+      const none = roomData("changed", 0, "new");
+      assert.deepEqual(await answer(owner, () => owner.notify("ChangeRoom", none)), [
+        errors.tooSmall,
+      ]);
+      const banned = roomData("a badword b", 4);
+      assert.deepEqual(await answer(owner, () => owner.notify("ChangeRoom", banned)), [
+        errors.refused,
+      ]);
       const guestEar = await Ear.of(guest);
       const said = await answer(owner, () => owner.notify("ChangeRoom", data));
       assert.deepEqual(said, [

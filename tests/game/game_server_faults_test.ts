@@ -96,4 +96,24 @@ describe("GameServer and faults of its own", () => {
     assert.equal(stage.log.lines.filter(({ level }) => level === "error").length, 20);
     assert.equal(player.closed, undefined);
   });
+
+  it("what the rules write fills no disk, and does not hide what they write of another level", async () => {
+    const stage = await ServerStage.open();
+    const write = (level: "info" | "warn", count: number) => {
+      const line = { kind: "log", level, text: "a line of the rules" } as const;
+      const notices = Array.from({ length: count }, () => line);
+      stage.rules[0]?.hooks.turnDone({ call: undefined, notices });
+    };
+    const shown = () => {
+      const lines = stage.log.lines.filter(({ message }) => message === "a line of the rules");
+      return ["info", "warn"].map((level) => lines.filter((line) => line.level === level).length);
+    };
+    write("info", 5_000);
+    write("warn", 1);
+    assert.deepEqual(shown(), [1_000, 1]);
+    await stage.pass(1_000);
+    write("info", 5_000);
+    assert.deepEqual(shown(), [1_020, 1]);
+    assert.ok(stage.log.lines.some(({ fields }) => fields["not_shown"] === 4_000));
+  });
 });

@@ -43,6 +43,19 @@ describe("GameServer.adopt()", () => {
     assert.equal(again.told[0], 'ErrorDlg raw "server is full!"', "the ban is over");
   });
 
+  it("lets nobody in who connected before his address was banned", async () => {
+    const stage = await ServerStage.open();
+    const early = [await stage.connect("10.0.0.1"), await stage.connect("10.0.0.2")];
+    stage.bans.apply([{ kind: "ip_banned", ip: "10.0.0.1" }]);
+    stage.bans.banIpTemporarily("10.0.0.2", stage.clock.now() + 60_000);
+    for (const client of early) await client.send(client.setup());
+    assert.deepEqual(early.map(({ told, closed }) => [told.at(-1), closed]), [
+      ['ErrorDlg raw "you have been banned!"', "fin"],
+      ['ErrorDlg raw "you have been temporarily banned!"', "fin"],
+    ]);
+    assert.equal(stage.game.lobby.online.size, 0);
+  });
+
   it("holds 32 connections of one address without login, and 32 of one IPv6 /64", async () => {
     for (const hosts of [["10.0.0.1"], ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::9"]]) {
       const stage = await ServerStage.open();

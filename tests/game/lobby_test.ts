@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cutChat } from "../../src/game/chat.ts";
+import { chatCharsMax, cutChat } from "../../src/game/chat.ts";
 import { numbersIntervalMs } from "../../src/game/lobby_numbers.ts";
+import type { Effect } from "../../src/game/outbox.ts";
 import { isCleanName } from "../../src/game/player.ts";
 import { GameIds, RequestSlot } from "../../src/game/request_slot.ts";
 import { requestIdMax } from "../../src/wire/packet_types.ts";
@@ -100,6 +101,61 @@ describe("Lobby", () => {
     assert.deepEqual(chat("hi"), ["Chat 1 hi"]);
   });
 
+  it("Lobby looks for ban words in the part of a message that could be seen, and some more", () => {
+    const stage = new LobbyStage({ banWords: ["bad"] });
+    stage.login(1);
+    const chat = (msg: string) => stage.told(1, stage.say(1, { command: "Chat", type: 1, msg }));
+    const long = "x".repeat(chatCharsMax - 3);
+    assert.deepEqual(chat(`${long}bad`), []);
+    assert.deepEqual(chat(`${long}xbad`), [`Chat 1 ${"x".repeat(300)}`]);
+  });
+
+  it("Lobby lets nobody fill the queue of the rules by looking on and handing over", () => {
+    const stage = new LobbyStage();
+    stage.startGame(1, 2);
+    stage.login(3);
+    const watch = () => {
+      const watching = stage.say(3, { command: "ObserveRoom", roomId: 1, password: "" });
+      return [...watching, ...stage.say(3, { command: "QuitRoom" })];
+    };
+    const floods = [watch, () => stage.say(2, { command: "Trust" })];
+    for (const flood of floods) {
+      const calls = () => luaCalls(Array.from({ length: 300 }, flood).flat()).length;
+      const first = calls();
+      assert.ok(first > 0 && first <= 48, `${first} calls at once`);
+      stage.now += 1_000;
+      const next = calls();
+      assert.ok(next > 0 && next <= 8, `${next} calls a second later`);
+    }
+    const rejected = "ErrorMsg rejected your demand of joining room";
+    const answers = Array.from({ length: 5 }, () => stage.told(3, watch())).at(-1);
+    assert.deepEqual(answers, [rejected]);
+  });
+
+  it("Lobby lets nobody try old passwords faster than a login could", () => {
+    const stage = new LobbyStage();
+    stage.login(1);
+    const change = () =>
+      stage.say(1, { command: "UpdatePassword", oldPassword: "guess", newPassword: "new" });
+    const isTried = (effects: readonly Effect[]) => effects.some(({ kind }) => kind === "store");
+    const tries = () => Array.from({ length: 100 }, change).filter(isTried).length;
+    assert.equal(tries(), 10);
+    assert.deepEqual(stage.told(1, change()), ["UpdatePassword"], "told that it is unchanged");
+    stage.now += 60_000;
+    assert.equal(tries(), 10);
+  });
+
+  it("Lobby takes another time between heartbeats from the next one on", () => {
+    const stage = new LobbyStage({ heartbeatMs: 30_000 });
+    stage.login(1);
+    stage.give({ kind: "settings", settings: { ...stage.lobby.settings, heartbeatMs: 5_000 } });
+    const beats = (at: number) => {
+      stage.now = at;
+      return stage.told(1, stage.give({ kind: "wake" })).includes("Heartbeat");
+    };
+    assert.deepEqual([5_000, 30_000, 34_999, 35_000].map(beats), [false, true, false, true]);
+  });
+
   it("Lobby ends the tasks of a player who leaves the lobby", () => {
     const stage = new LobbyStage();
     stage.login(1);
@@ -109,6 +165,10 @@ describe("Lobby", () => {
     assert.equal(stage.lobby.reads.task(-1000)?.player.id, 1);
     assert.deepEqual(luaCalls(stage.create(1)), ["resume abort"]);
     assert.equal(stage.lobby.tasks.size, 0);
+    assert.deepEqual(luaCalls(stage.close(1)), [], "once");
+    assert.equal(stage.lobby.reads.task(-1000)?.taskType, "t", "the rules end it themselves");
+    stage.give({ kind: "lua", request: { kind: "task_decrease_ref_count", taskId: -1000 } });
+    assert.equal(stage.lobby.reads.task(-1000), undefined);
   });
 
   it("Lobby sends who does not play to log in again when the packages change", () => {

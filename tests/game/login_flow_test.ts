@@ -20,6 +20,8 @@ const baseRules: LoginRules = {
   maxPlayersPerDevice: 2,
   keepLegacyHash: false,
   cipherBytes: fakeCipherBytes,
+  addressBan: () => undefined,
+  accountBan: () => undefined,
   isDeviceBanned: (uuid) => uuid === "banned-device",
   isWhitelisted: (name) => name === "listed",
 };

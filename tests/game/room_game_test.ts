@@ -244,6 +244,29 @@ describe("RoomGame", () => {
     ]);
   });
 
+  it("RoomGame asks the store for who looks on too, and for no robot", () => {
+    const stage = new LobbyStage();
+    stage.login(3);
+    stage.startGame(1, 2);
+    stage.say(3, { command: "ObserveRoom", roomId: 1, password: "" });
+    const connId = stage.luaId(3);
+    const [query] = stage.give({
+      kind: "lua",
+      request: { kind: "get_global_save_state", connId, key: "k" },
+    });
+    assert.deepEqual(query, {
+      kind: "store",
+      operation: { kind: "get_global_state", roomId: 1, playerId: 3, key: "k" },
+    });
+    const robot = stage.lobby.reads.addNpc(1)?.connId ?? 0;
+    const saved = stage.give({
+      kind: "lua",
+      request: { kind: "save_state", connId: robot, json: "{}" },
+    });
+    assert.deepEqual(luaCalls(saved), ["resume query_done"]);
+    assert.ok(saved.every(({ kind }) => kind !== "store"));
+  });
+
   it("Room gives one who looked on himself back before he is in the lobby", () => {
     const stage = new LobbyStage();
     stage.login(3);

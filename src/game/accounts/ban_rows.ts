@@ -70,7 +70,8 @@ export class BanRows {
       if (expireAt !== undefined) {
         this.#run("INSERT INTO tempban (uid, expireAt) VALUES (?, ?)", uid, expireAt);
       }
-      return { changed: true, changes: [] };
+      const end = expireAt === undefined ? {} : { expireAt };
+      return { changed: true, changes: [{ kind: "account_banned", uid, ...end }] };
     });
   }
 
@@ -84,6 +85,7 @@ export class BanRows {
       return {
         changed: account > 0 || device?.changed === true,
         changes: [
+          { kind: "account_unbanned", uid },
           ...(device?.changes ?? []),
           ...(ip === undefined ? [] : [{ kind: "temporary_ip_ban_lifted", ip } as const]),
         ],

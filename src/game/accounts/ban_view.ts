@@ -22,6 +22,7 @@ export class BanView {
   readonly #uuids = new Set<string>();
   readonly #whitelist = new Set<string>();
   readonly #mutes = new Map<number, Mute>();
+  readonly #accounts = new Map<number, { readonly expireAt?: number }>();
   /** Until when, in epoch milliseconds. */
   readonly #temporaryIps = new Map<string, number>();
 
@@ -36,6 +37,12 @@ export class BanView {
 
   isIpBanned(ip: string): boolean {
     return this.#ips.size > 0 && this.#ips.has(addressKey(ip));
+  }
+
+  /** Of an account that was banned since the start; `expireAt` in epoch seconds, absent for ever. A
+   * login that was under way has read the account before. */
+  accountBan(uid: number): { readonly expireAt?: number } | undefined {
+    return this.#accounts.get(uid);
   }
 
   isDeviceBanned(uuid: string): boolean {
@@ -77,6 +84,12 @@ export class BanView {
     return false;
   }
 
+  /** Why an address is kept out at present, if it is. `now` in epoch milliseconds. */
+  addressBan(ip: string, now: number): "ip_banned" | "ip_temporarily_banned" | undefined {
+    if (this.isIpBanned(ip)) return "ip_banned";
+    return this.isIpTemporarilyBanned(ip, now) ? "ip_temporarily_banned" : undefined;
+  }
+
   #apply(change: BanChange): void {
     switch (change.kind) {
       case "ip_banned":
@@ -93,6 +106,15 @@ export class BanView {
         return;
       case "uuid_unbanned":
         this.#uuids.delete(change.uuid);
+        return;
+      case "account_banned":
+        this.#accounts.set(
+          change.uid,
+          change.expireAt === undefined ? {} : { expireAt: change.expireAt },
+        );
+        return;
+      case "account_unbanned":
+        this.#accounts.delete(change.uid);
         return;
       case "whitelisted":
         this.#whitelist.add(change.name);

@@ -24,6 +24,10 @@ export interface LoginRules {
   readonly keepLegacyHash: boolean;
   /** Length of the RSA modulus. */
   readonly cipherBytes: number;
+  /** For ever, or for a while; who connected before the ban is not let in either. */
+  readonly addressBan: (ip: string) => "ip_banned" | "ip_temporarily_banned" | undefined;
+  /** A ban that may be newer than the account's facts; `expireAt` in epoch seconds. */
+  readonly accountBan: (uid: number) => { readonly expireAt?: number } | undefined;
   readonly isDeviceBanned: (uuid: string) => boolean;
   readonly isWhitelisted: (name: string) => boolean;
 }
@@ -85,6 +89,8 @@ export function decideLogin(
 ): LoginDecision {
   const { rules, facts } = parts;
   const found = facts.account;
+  const addressBan = rules.addressBan(parts.ip);
+  if (addressBan !== undefined) return refuse(addressBan);
   if (!isSupportedVersion(claim.version)) return refuse("unsupported_version");
   if (!isDeviceId(claim.uuid) || rules.isDeviceBanned(claim.uuid)) return refuse("device_banned");
   if (claim.md5 !== rules.packagesMd5) return refuse("packages_differ");
@@ -166,9 +172,11 @@ function decideKnown(
 ): LoginDecision {
   const { account } = parts;
   const at = seconds(parts.now);
-  const isExpired = account.banExpiresAt !== undefined && account.banExpiresAt <= at;
-  if (account.banned && !isExpired) {
-    return { kind: "refuse", refusal: accountBan(account.banExpiresAt) };
+  const newBan = parts.rules.accountBan(account.uid);
+  const expiresAt = newBan === undefined ? account.banExpiresAt : newBan.expireAt;
+  const isExpired = expiresAt !== undefined && expiresAt <= at;
+  if ((account.banned || newBan !== undefined) && !isExpired) {
+    return { kind: "refuse", refusal: accountBan(expiresAt) };
   }
   const { password } = parts.facts;
   if (password === undefined) return need("password");

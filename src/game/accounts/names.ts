@@ -1,6 +1,10 @@
 /** New names only: old databases hold longer ones. Counted in characters, not bytes. */
 export const newNameCharsMax = 64;
 
+/** Far beyond the 255 that old columns are declared for. A Setup has room for a name of 64 KiB, and
+ * each ban word is searched for in it before anybody has logged in. */
+const NAME_CHARS_MAX = 1_024;
+
 /** Clients send 32; more than this is no device id, and each account keeps one. */
 const DEVICE_ID_CHARS_MAX = 128;
 
@@ -19,6 +23,7 @@ export function isCleanText(text: string): boolean {
 
 /** Whether an account may have this name; not whether a new one may. */
 export function isUserName(name: string, banWords: readonly string[]): boolean {
+  if (name.length > NAME_CHARS_MAX) return false;
   return name !== "" && isCleanText(name) && !holdsBanWord(name, banWords);
 }
 

@@ -122,6 +122,9 @@ export type BanChange =
   | { readonly kind: "ip_banned" | "ip_unbanned"; readonly ip: string }
   | { readonly kind: "temporary_ip_ban_lifted"; readonly ip: string }
   | { readonly kind: "uuid_banned" | "uuid_unbanned"; readonly uuid: string }
+  /** Without an end for ever. Not in a snapshot: who logs in later finds it in his account. */
+  | { readonly kind: "account_banned"; readonly uid: number; readonly expireAt?: number }
+  | { readonly kind: "account_unbanned"; readonly uid: number }
   | { readonly kind: "whitelisted" | "unwhitelisted"; readonly name: string }
   | {
     readonly kind: "muted";

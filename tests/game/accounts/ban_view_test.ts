@@ -42,6 +42,21 @@ describe("BanView", () => {
     assert.equal(view.muteOf(3, 0), undefined);
   });
 
+  it("BanView knows the accounts that were banned since the start", () => {
+    const view = new BanView([]);
+    view.apply([
+      { kind: "account_banned", uid: 1 },
+      { kind: "account_banned", uid: 2, expireAt: 100 },
+    ]);
+    assert.deepEqual([1, 2, 3].map((uid) => view.accountBan(uid)), [
+      {},
+      { expireAt: 100 },
+      undefined,
+    ]);
+    view.apply([{ kind: "account_unbanned", uid: 1 }, { kind: "account_banned", uid: 2 }]);
+    assert.deepEqual([1, 2].map((uid) => view.accountBan(uid)), [undefined, {}]);
+  });
+
   it("BanView.banIpTemporarily() holds until its end, or until it is lifted", () => {
     const view = new BanView([]);
     view.banIpTemporarily("1.2.3.4", 1_000);

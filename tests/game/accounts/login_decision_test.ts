@@ -24,6 +24,8 @@ const rules: LoginRules = {
   maxPlayersPerDevice: 50,
   keepLegacyHash: false,
   cipherBytes: 256,
+  addressBan: () => undefined,
+  accountBan: () => undefined,
   isDeviceBanned: () => false,
   isWhitelisted: () => false,
 };
@@ -88,6 +90,29 @@ const cases: readonly Case[] = [
   { name: "an old version", claim: { version: "0.5.18" }, expected: tooOld },
   { name: "a device id with a quote", claim: { uuid: "it's" }, expected: banned },
   { name: "a banned device", rules: { isDeviceBanned: () => true }, expected: banned },
+  {
+    name: "an address that was banned since it connected",
+    rules: { addressBan: () => "ip_banned" },
+    facts: { account: known(), password: right },
+    expected: banned,
+  },
+  {
+    name: "an address that was banned for a while since it connected",
+    rules: { addressBan: () => "ip_temporarily_banned" },
+    expected: "ErrorDlg you have been temporarily banned!",
+  },
+  {
+    name: "an account that was banned since it was looked up",
+    rules: { accountBan: (uid) => uid === account.uid ? {} : undefined },
+    facts: { account: known(), password: right },
+    expected: banned,
+  },
+  {
+    name: "a new ban that is over already",
+    rules: { accountBan: () => ({ expireAt: now / 1_000 }) },
+    facts: { account: known(), password: right },
+    expected: "accept",
+  },
   { name: "other packages", claim: { md5: "0" }, expected: "ErrorMsg MD5 check failed!" },
   { name: "an empty name", claim: { name: "" }, expected: badName },
   { name: "a name with SQL", claim: { name: "'; DROP TABLE userinfo" }, expected: badName },

@@ -53,6 +53,8 @@ async function withServer(
         maxPlayersPerDevice: 50,
         keepLegacyHash: false,
         cipherBytes: keys.modulusBytes,
+        addressBan: (ip: string) => view.addressBan(ip, clock.now()),
+        accountBan: (uid: number) => view.accountBan(uid),
         isDeviceBanned: (uuid: string) => view.isDeviceBanned(uuid),
         isWhitelisted: (name: string) => view.isWhitelisted(name),
       };

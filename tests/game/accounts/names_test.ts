@@ -37,6 +37,11 @@ describe("names", () => {
     assert.equal(holdsBanWord("脏话!", ["话"]), true);
   });
 
+  it("isUserName() refuses what is too long to look for ban words in", () => {
+    assert.equal(isUserName("a".repeat(1_024), []), true, "old databases hold long ones");
+    assert.equal(isUserName("a".repeat(1_025), []), false);
+  });
+
   it("isNewName() counts characters and refuses control characters", () => {
     assert.equal(isNewName("字".repeat(64)), true);
     assert.equal(isNewName("🀄".repeat(64)), true);

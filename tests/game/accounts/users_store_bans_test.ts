@@ -75,6 +75,24 @@ describe("UsersStore bans", () => {
       assert.equal(none.changed, false);
     }));
 
+  it("bans of accounts are told to logins that are under way", () =>
+    withStore((store) => {
+      register(store, "a");
+      const view = new BanView([]);
+      const bans: unknown[] = [];
+      const orders: UsersOperation[] = [
+        { kind: "ban", name: "a", expireAt: 900 },
+        { kind: "ban", name: "a" },
+        { kind: "unban", name: "a" },
+      ];
+      for (const result of store.perform(orders)) {
+        assert.ok(result.ok);
+        view.apply((result.value as BanOutcome).changes);
+        bans.push(view.accountBan(1));
+      }
+      assert.deepEqual(bans, [{ expireAt: 900 }, {}, undefined]);
+    }));
+
   it("bans of unknown players change nothing", () =>
     withStore((store) => {
       const orders: UsersOperation[] = [
