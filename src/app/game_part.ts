@@ -10,6 +10,7 @@ import { GameStoreClient } from "../game/game_store_client.ts";
 import { LobbyStore } from "../game/lobby_store.ts";
 import type { PackageFacts } from "../game/packages/package_facts.ts";
 import { PackagesClient } from "../game/packages/packages_client.ts";
+import type { FilesPort } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { RulesMaker } from "./make_rules.ts";
@@ -98,6 +99,9 @@ export class GamePart {
       return { ok: false, reason };
     };
     await files.makeDirectory(gameDirectory, { mode: 0o700 });
+    for (const name of ["users.db", "game.db"]) {
+      await makePrivate(files, `${gameDirectory}/${name}`);
+    }
     const [opened, keys, recovered, scan] = await Promise.all([
       parts.store.open(gameDirectory, Math.floor(clock.now() / 1_000)),
       openKeys(options.runtime, parts.crypto),
@@ -157,6 +161,12 @@ export class GamePart {
     await this.server.stop();
     await closeAll({ store: this.store, crypto: this.crypto, packages: this.packages });
   }
+}
+
+/** A database that is not there yet is made for nobody else to read; its side files follow it. */
+async function makePrivate(files: FilesPort, path: string): Promise<void> {
+  if (await files.info(path) !== undefined) return;
+  await (await files.openAppend(path, { mode: 0o600 })).close();
 }
 
 interface OpenParts {

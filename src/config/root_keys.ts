@@ -93,8 +93,7 @@ export const rootKeys: SpecsOf<RootSettings> = {
     default: 20,
     min: 0,
     max: 10_000,
-    means:
-      "Wait for a distant peer's first byte before it is greeted as a game client",
+    means: "Wait for a distant peer's first byte before it is greeted as a game client",
   },
   sniff_loopback_ms: {
     kind: "ms",

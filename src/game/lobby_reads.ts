@@ -23,7 +23,6 @@ export function lobbyReads(
     const room = rooms.room(roomId);
     return room?.state.kind === "playing" ? room : undefined;
   };
-  const newRobot = () => robotPlayer(ids.nextLuaId(), ids.nextRobot());
   return {
     room: (roomId) => luaRoom(rooms.room(roomId)),
     session: (roomId) => rooms.room(roomId)?.session,
@@ -38,11 +37,11 @@ export function lobbyReads(
     addNpc: (roomId) => {
       const room = playing(roomId);
       if (room === undefined) return undefined;
-      const npc = newRobot();
+      const npc = robotPlayer(ids.nextLuaId(), ids.nextRobot());
       return room.seats.addNpc(npc) ? luaPlayer(npc, "", "robot") : undefined;
     },
     npcPlaces: (roomId) => playing(roomId)?.seats.npcPlaces ?? 0,
-    newNpc: () => luaPlayer(newRobot(), "", "robot"),
+    newNpc: () => luaPlayer(robotPlayer(ids.nextLuaId(), ids.nextStoredRobot()), "", "robot"),
     seatNpc: (roomId, { connId, id }) => {
       playing(roomId)?.seats.addNpc(robotPlayer(connId, id));
     },

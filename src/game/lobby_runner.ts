@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import { encodeServerPacket } from "../wire/encode_server_message.ts";
 import { encodeRequest } from "../wire/packet.ts";
+import type { RoomListEntry, ServerMessage } from "../wire/server_messages.ts";
 import type { BanView } from "./accounts/ban_view.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { GameDisconnect } from "./disconnect.ts";
@@ -58,6 +59,7 @@ export class LobbyRunner {
   readonly #events: LobbyEvent[] = [];
   readonly #linesOfRules = new ReportLimit<RulesLine["level"]>(linesOfRules);
   #isHandling = false;
+  #roomList: { readonly rooms: readonly RoomListEntry[]; readonly packet: Uint8Array } | undefined;
   #cancelWake = () => {};
   #wakeAt = Infinity;
   #isStopping = false;
@@ -149,7 +151,7 @@ export class LobbyRunner {
   #perform(effect: Effect): void {
     switch (effect.kind) {
       case "send": {
-        const packet = encodeServerPacket(effect.message);
+        const packet = this.#encode(effect.message);
         for (const id of effect.to) this.#deliver(id, packet);
         return;
       }
@@ -186,6 +188,15 @@ export class LobbyRunner {
       default:
         return unreachable(effect);
     }
+  }
+
+  /** A long list of rooms that many ask for is encoded once, for as long as it stays the same. */
+  #encode(message: ServerMessage): Uint8Array {
+    if (message.command !== "UpdateRoomList") return encodeServerPacket(message);
+    if (this.#roomList?.rooms !== message.rooms) {
+      this.#roomList = { rooms: message.rooms, packet: encodeServerPacket(message) };
+    }
+    return this.#roomList.packet;
   }
 
   #deliver(id: number, packet: Uint8Array): void {

@@ -49,6 +49,7 @@ export class RequestSlot {
 export class GameIds {
   #connection = 999;
   #robot = -1;
+  #storedRobot = -1_000_000;
   #task = -999;
   #request = 0;
 
@@ -59,6 +60,11 @@ export class GameIds {
   /** From −2 down. */
   nextRobot(): number {
     return --this.#robot;
+  }
+
+  /** Of robots that the rules have in store: far below the others, which go on without gaps. */
+  nextStoredRobot(): number {
+    return --this.#storedRobot;
   }
 
   /** From −1000 down. */

@@ -17,6 +17,8 @@ export class RoomList {
   readonly #rooms = new Map<RoomId, Room>();
   readonly #madeBy = new Map<PlayerId, number>();
   #lastId = 0;
+  /** The list as it was last made, until anything happens in a room: clients ask often. */
+  #entries: readonly RoomListEntry[] | undefined;
 
   constructor(context: RoomContext = roomContext(defaultGameSettings)) {
     this.#context = context;
@@ -42,6 +44,7 @@ export class RoomList {
     const room = new Room(this.#context, { id: ++this.#lastId, creatorId, config });
     this.#rooms.set(room.id, room);
     this.#madeBy.set(creatorId, made + 1);
+    this.#entries = undefined;
     return room;
   }
 
@@ -50,12 +53,17 @@ export class RoomList {
     const room = this.#rooms.get(id);
     if (room === undefined) return [];
     const effects = room.handle(event, now);
+    this.#entries = undefined;
     if (room.state.kind === "gone") this.#forget(room);
     return effects;
   }
 
   /** As `UpdateRoomList` has them: rooms that are not full first, by ascending id. */
-  entries(): RoomListEntry[] {
+  entries(): readonly RoomListEntry[] {
+    return this.#entries ??= this.#makeEntries();
+  }
+
+  #makeEntries(): RoomListEntry[] {
     const open: RoomListEntry[] = [];
     const full: RoomListEntry[] = [];
     for (const room of this.#rooms.values()) {

@@ -56,9 +56,7 @@ function recordOf(stage: Stage, { id }: { readonly id: number }): unknown {
 async function toTheEnd(...clients: readonly GameClient[]): Promise<Over> {
   let over: Over | undefined;
   for (const client of clients) {
-    over = (await client.expect("GameOver", () => true, { withinMs: 60_000 })).value as
-      & unknown
-      & Over;
+    over = (await client.expect("GameOver")).value as unknown as Over;
     await client.expect("AddTotalGameTime");
     await client.settled();
   }

@@ -9,7 +9,7 @@ import { packagesMd5, putIntoCore } from "./hostile_core.ts";
 import { figureBecomes } from "./program_figures.ts";
 
 /** `lua_turn_ms` of these servers. */
-export const turnMs = 200;
+export const turnMs = 300;
 
 /** A turn that is given up, and the way back to the lobby. */
 const backInLobbyMs = 2 * turnMs + 2_000;

@@ -8,7 +8,7 @@ import { backInLobby, type Cost, HostileCast, startRoom, turnMs } from "./hostil
 import { corePath, hostileCore, packagesMd5, putIntoCore, statOf } from "./hostile_core.ts";
 import { figureBecomes, figures } from "./program_figures.ts";
 
-const memoryMb = 48;
+const memoryMb = 24;
 const gameKeys = { ...unhurried, ...talkative };
 const root = { lua_turn_ms: turnMs, lua_memory_mb: memoryMb, lua_recycle_mb: memoryMb };
 
@@ -38,7 +38,7 @@ const inGames: readonly (readonly [name: string, text: string, cost: Cost])[] = 
   ["a loop in gsub", `return (('x'):gsub('x', function() ${forever} end))`, "game"],
   [
     "recursion through __index",
-    "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return t[k .. k] end " +
+    "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return t[k] end " +
     "return t.x",
     "game",
   ],
@@ -166,16 +166,14 @@ for (const kind of ["binary", "deno"] as const) {
       await cast.nothingIsLeft();
     });
 
-    it("a game that is given up is gone, whatever its rules say to it", async () => {
-      for (const text of ["error('on purpose')", forever]) {
-        const pair = await pairOf(stage);
-        await startRoom(pair);
-        await pair[1].settled();
-        pair[0].pushRequest(`trap,ResumeRoom,${text}`);
-        await pair[0].settled();
-        for (const client of pair) await client.reset();
-        await cast.nothingIsLeft();
-      }
+    it("a game that is given up is gone, even if its rules run for ever then", async () => {
+      const pair = await pairOf(stage);
+      await startRoom(pair);
+      await pair[1].settled();
+      pair[0].pushRequest(`trap,ResumeRoom,${forever}`);
+      await pair[0].settled();
+      for (const client of pair) await client.reset();
+      await cast.nothingIsLeft();
     });
 
     it("nobody else has noticed anything, and nothing is left", async () => {

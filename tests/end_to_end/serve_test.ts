@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
+import { statSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -286,6 +287,16 @@ describe("serve: hostile peers", () => {
 });
 
 describe("serve: what is kept", () => {
+  it("serve makes accounts and keys that nobody else can read", () =>
+    withDirectory(async (cwd) => {
+      const server = await startServer(serve, { cwd });
+      for (const name of ["users.db", "game.db", "rsa", "admin.token", "admin.log"]) {
+        assert.equal(statSync(join(cwd, "server", name)).mode & 0o777, 0o600, name);
+      }
+      assert.equal(statSync(join(cwd, "server")).mode & 0o777, 0o700);
+      await server.stop();
+    }));
+
   it("serve keeps every acknowledged state over kill -9", () =>
     withDirectory(async (cwd) => {
       for (let i = 0; i < 5; i++) {

@@ -27,9 +27,13 @@ export function isUserName(name: string, banWords: readonly string[]): boolean {
   return name !== "" && isCleanText(name) && !holdsBanWord(name, banWords);
 }
 
+/** Characters that show nothing or turn the direction: a name with them could look like another. */
+const invisiblePattern = /[\p{Cf}\p{Zl}\p{Zp}]/u;
+
 /** Whether a clean name may also be taken by a new account. */
 export function isNewName(name: string): boolean {
-  return charsOf(name) <= newNameCharsMax && !controlPattern.test(name);
+  return charsOf(name) <= newNameCharsMax && !controlPattern.test(name) &&
+    !invisiblePattern.test(name);
 }
 
 /** Whether a text could be a client's device id; the empty one is. */

@@ -3,6 +3,7 @@ import type { Logger } from "../../ports/log.ts";
 import type { LuaCall, LuaHost } from "./lua_host.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import { RestartPause } from "./restart_pause.ts";
+import { idOf, lossOf, mostFrequent, pushedBytesOf, type Work } from "./rules_work.ts";
 
 /**
  * Calls that wait for the rules. A turn takes a few milliseconds, so these are minutes of a busy
@@ -75,8 +76,6 @@ export interface RulesQueueOptions {
   /** The call came too late: the rules had let go of its room in the turn before. */
   unheard?(call: LuaCall): void;
 }
-
-type Work = LuaCall | { readonly kind: "ping"; readonly answer: (alive: boolean) => void };
 
 /** `queued`: the rules do not know of it yet, so a new state will do as well. */
 type Held = "queued" | "told";
@@ -172,7 +171,7 @@ export class RulesQueue implements LuaHost {
     this.#waiting.push(call);
     this.#pushedBytes += pushedBytesOf(call);
     if (this.#cannotStart !== undefined) this.#refuseSoon(this.#cannotStart);
-    else if (this.#waiting.length > waitingCallsMax.all) this.#killSoon();
+    else if (this.#waiting.length > waitingCallsMax.all) this.#shedSoon();
     else this.#next();
     return true;
   }
@@ -302,9 +301,27 @@ export class RulesQueue implements LuaHost {
     });
   }
 
-  #killSoon(): void {
-    const reason = `more than ${waitingCallsMax.all} calls wait for the rules`;
-    this.#clock.after(0, () => this.#run?.kill(reason));
+  /** Whoever has brought the most calls pays for all of them: the other rooms go on. Not within
+   * `call`, as a room must not end while it is telling us something. */
+  #shedSoon(): void {
+    this.#clock.after(0, () => {
+      if (this.#waiting.length <= waitingCallsMax.all) return;
+      const worst = mostFrequent(
+        this.#waiting.flatMap((work) => work.kind === "ping" ? [] : [idOf(work)]),
+      );
+      if (worst === undefined) return;
+      const kept = this.#waiting.filter((work) => work.kind === "ping" || idOf(work) !== worst);
+      this.#keepWaiting(kept);
+      const reason = `more than ${waitingCallsMax.all} calls wait for the rules`;
+      this.#options.log.error({ reason, room: worst }, "a room is ended");
+      this.#endOne(worst, reason);
+    });
+  }
+
+  #keepWaiting(kept: readonly Work[]): void {
+    this.#waiting.length = 0;
+    for (const work of kept) this.#waiting.push(work);
+    this.#pushedBytes = kept.reduce((sum, work) => sum + pushedBytesOf(work), 0);
   }
 
   #report(reason: string, which: "told" | "all"): void {
@@ -316,11 +333,9 @@ export class RulesQueue implements LuaHost {
       this.#abandoned.delete(id);
     }
     this.#dropPings();
-    const kept = this.#waiting.splice(0).filter((work) =>
-      work.kind !== "ping" && this.#held.has(idOf(work))
+    this.#keepWaiting(
+      this.#waiting.filter((work) => work.kind !== "ping" && this.#held.has(idOf(work))),
     );
-    this.#waiting.push(...kept);
-    this.#pushedBytes = kept.reduce((sum, work) => sum + pushedBytesOf(work), 0);
     const loss = lossOf(reason, ids);
     this.#options.log.error({ reason, rooms: loss.roomIds.length }, "the rules' state is lost");
     this.#options.stateLost(loss);
@@ -330,16 +345,4 @@ export class RulesQueue implements LuaHost {
     for (const answer of this.#pings) answer(false);
     this.#pings.clear();
   }
-}
-
-function pushedBytesOf(work: Work): number {
-  return work.kind === "push_request" ? work.request.length : 0;
-}
-
-function idOf(call: LuaCall): number {
-  return "taskId" in call ? call.taskId : call.roomId;
-}
-
-function lossOf(reason: string, ids: readonly number[]): RulesLoss {
-  return { reason, roomIds: ids.filter((id) => id > 0), taskIds: ids.filter((id) => id < 0) };
 }

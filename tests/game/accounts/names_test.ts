@@ -29,6 +29,15 @@ describe("names", () => {
     for (const text of ["刘备", "a-b", "x_1", "🀄", ""]) assert.ok(isCleanText(text), text);
   });
 
+  it("isNewName() refuses what shows nothing or turns the direction, but old names may have it", () => {
+    for (const hidden of ["\u200b", "\u202e", "\u2066", "\ufeff", "\u2028", "\u00ad"]) {
+      const name = `liu${hidden}bei`;
+      assert.equal(isNewName(name), false, JSON.stringify(name));
+      assert.equal(isUserName(name, []), true);
+    }
+    for (const name of ["刘备", "Żółw", "محمد", "🀄"]) assert.equal(isNewName(name), true, name);
+  });
+
   it("isUserName() refuses the empty one and ban words, case by case", () => {
     assert.equal(isUserName("", []), false);
     assert.equal(isUserName("xbadwordx", ["badword"]), false);
