@@ -115,18 +115,20 @@ for (const kind of ["binary", "deno"] as const) {
         (program) => playDatagrams(program, traceLines(datagrams)),
       ));
 
-    for (const trace of games) {
-      it(`plays ${trace} with a real core, in which the same kinds come in the same order`, {
-        skip: withoutCore,
-      }, () => playWithCore(kind, trace));
+    for (const [lua, command] of [["embedded", ""], ["native", "lua5.4"]] as const) {
+      for (const trace of games) {
+        it(`plays ${trace} with a real core on ${lua} Lua: the same kinds in the same order`, {
+          skip: withoutCore,
+        }, () => playWithCore(kind, trace, command));
+      }
     }
   });
 }
 
-async function playWithCore(kind: ProgramKind, trace: string): Promise<void> {
+async function playWithCore(kind: ProgramKind, trace: string, lua: string): Promise<void> {
   const { game: _, ...options } = needs[trace] ?? {};
   const table = [...deviations, ...realGames].filter((each) => each.trace === trace);
-  const root = { lua_memory_mb: 512 };
+  const root = { lua_command: lua, lua_memory_mb: 512 };
   const program = { ...programOptions(kind, {}), core: realCore, root };
   await withGameProgram(program, async (program) => {
     const player = new RecordingPlayer(program, readScript(trace, table), {

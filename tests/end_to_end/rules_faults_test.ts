@@ -166,15 +166,17 @@ for (const kind of ["binary", "deno"] as const) {
       await cast.nothingIsLeft();
     });
 
-    it("a game that is given up is gone, even if its rules run for ever then", async () => {
-      const pair = await pairOf(stage);
-      await startRoom(pair);
-      await pair[1].settled();
-      pair[0].pushRequest(`trap,ResumeRoom,${forever}`);
-      await pair[0].settled();
-      for (const client of pair) await client.reset();
-      await cast.nothingIsLeft();
-    });
+    for (const [how, lua] of [["run for ever", forever], ["fail", "error('on purpose')"]]) {
+      it(`a game that is given up is gone, even if its rules ${how} then`, async () => {
+        const pair = await pairOf(stage);
+        await startRoom(pair);
+        await pair[1].settled();
+        pair[0].pushRequest(`trap,ResumeRoom,${lua}`);
+        await pair[0].settled();
+        for (const client of pair) await client.reset();
+        await cast.nothingIsLeft();
+      });
+    }
 
     it("nobody else has noticed anything, and nothing is left", async () => {
       await cast.part();

@@ -266,11 +266,13 @@ export class RulesQueue implements LuaHost {
     this.start();
   }
 
-  /** A room that the rules would not begin has none. Other refusals are normal after its end. */
+  /** A room that the rules would not begin has none, and one that they fail to give up is over all
+   * the same. Other refusals are normal after its end. */
   #refused(call: LuaCall, reason: string): void {
     this.#options.log.debug({ call: call.kind, reason }, "the rules refused a call");
-    if (call.kind !== "new_room" && call.kind !== "new_task") return;
-    this.#endOne(idOf(call), reason);
+    const isGivenUp = call.kind === "resume" && call.reason === "abandon";
+    const isBeginning = call.kind === "new_room" || call.kind === "new_task";
+    if (isBeginning || isGivenUp) this.#endOne(idOf(call), reason);
   }
 
   #endOne(id: number, reason: string): void {

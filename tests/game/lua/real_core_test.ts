@@ -45,7 +45,13 @@ const hosts = {
     }),
 };
 
-describe("freekill-core, unmodified", { skip: noCore }, () => {
+/** Without a core it is one skipped test that says why: a group that is skipped counts as none. */
+function describeCore(name: string, body: () => void): void {
+  if (noCore === false) describe(name, body);
+  else it(name, { skip: noCore }, () => {});
+}
+
+describeCore("freekill-core, unmodified", () => {
   const opened: LobbyWithRules[] = [];
   afterEach(async () => {
     for (const one of opened.splice(0)) await one.rules.close();
