@@ -54,9 +54,10 @@ export class RunningGame implements OperatedGame {
       rooms: rooms.length,
       roomsPlaying: rooms.filter(isPlaying).length,
       residentBytes: this.#runtime.process.usage().residentBytes,
-      luaStates: server.rules.states.map(({ pid, load, isOutdated }, i) => ({
+      luaStates: server.rules.states.map(({ pid, load, memoryBytes, isOutdated }, i) => ({
         name: `rules-${i + 1}`,
         ...(pid === undefined ? {} : { pid }),
+        ...(memoryBytes === undefined ? {} : { bytes: memoryBytes }),
         rooms: load,
         isOutdated,
       })),

@@ -1,12 +1,25 @@
 import type { LuaCall, LuaHost } from "./lua/lua_host.ts";
 import type { RulesLoss, RulesTurn } from "./lua/rpc_child.ts";
 
-/** One state of the rules: a child process or a worker with its rooms. */
+/** One state of Lua with its rooms. */
+export interface RulesPart {
+  /** Rooms and tasks that are in its hands. */
+  readonly load: number;
+  /** Of a child process. */
+  readonly pid?: number | undefined;
+  /** Behind its last turn, where it is known. */
+  readonly memoryBytes?: number | undefined;
+}
+
+/** The rules on one version of the packages: a child process or workers with their rooms. */
 export interface RulesState {
   /** Rooms and tasks that are in its hands. */
   readonly load: number;
   /** Of a child process. */
   readonly pid?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  /** Its states of Lua, where it may have several. */
+  readonly parts?: readonly RulesPart[];
   start(): void;
   /** False when the call is dropped: too much waits. */
   call(call: LuaCall): boolean;
@@ -27,6 +40,7 @@ export interface RulesHooks {
 export interface RulesStateFacts {
   readonly pid?: number;
   readonly load: number;
+  readonly memoryBytes?: number;
   readonly isOutdated: boolean;
 }
 
@@ -51,11 +65,14 @@ export class RulesPool implements LuaHost {
 
   get states(): readonly RulesStateFacts[] {
     const states = this.#current === undefined ? [] : [this.#current];
-    return [...states, ...this.#draining].map((state) => ({
-      ...(state.pid === undefined ? {} : { pid: state.pid }),
-      load: state.load,
-      isOutdated: state !== this.#current,
-    }));
+    return [...states, ...this.#draining].flatMap((state) =>
+      (state.parts ?? [state]).map(({ pid, load, memoryBytes }) => ({
+        ...(pid === undefined ? {} : { pid }),
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
+        load,
+        isOutdated: state !== this.#current,
+      }))
+    );
   }
 
   /** Starts a state for all rooms to come. */

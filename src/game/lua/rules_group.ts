@@ -43,7 +43,12 @@ export class RulesGroup implements LuaHost {
     return this.#places.size;
   }
 
-  /** States that run. */
+  /** The states that run, with what each has. */
+  get parts(): readonly RulesQueue[] {
+    return [...this.#states];
+  }
+
+  /** How many of them. */
   get states(): number {
     return this.#states.size;
   }
