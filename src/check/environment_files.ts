@@ -68,7 +68,12 @@ export async function checkPackages(runtime: Runtime): Promise<Finding[]> {
   const found = await runtime.files.info(gameCorePath);
   return found?.kind === "directory"
     ? [{ name, status: "ok", found: `${gameCorePath} is there`, advice: "" }]
-    : [{ name, status: "note", found: `${gameCorePath} is not there`, advice: "" }];
+    : [{
+      name,
+      status: "note",
+      found: `${gameCorePath} is not there: the built-in game is played`,
+      advice: "Qt clients need it: freekill-gw packages install <its address>",
+    }];
 }
 
 function writtenFiles(settings: Settings): [key: string, path: string][] {
