@@ -126,6 +126,8 @@ const figures: Figure[] = [];
 const first = await readyMs(embedded(tree, shared));
 figures.push({ name: "state ready, first", value: first, unit: "ms", goal: { max: 150 } });
 shared.program ??= await compileLua(await bunAssets.luaWasm());
+// A first state that is not closed at once compiles the packages for the others.
+await closed(new LobbyWithRules(embedded(tree, shared)), (table) => table.rules.ping());
 const later: number[] = [];
 for (let round = 0; round < 5; round++) later.push(await readyMs(embedded(tree, shared)));
 figures.push({ name: "state ready, later", value: median(later), unit: "ms", goal: { max: 60 } });

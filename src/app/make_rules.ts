@@ -60,9 +60,10 @@ export class RulesMaker {
     // Read once: all states of this version see the same packages.
     let reading: Promise<PackageTree> | undefined;
     const tree = () => reading ??= readPackageTree(files, ".");
+    const builtin = Promise.resolve(builtinGameTree());
     const source = facts.hasCore
       ? { directory: coreDirectory, tree }
-      : { directory: builtinGameDirectory, tree: () => Promise.resolve(builtinGameTree()) };
+      : { directory: builtinGameDirectory, tree: () => builtin };
     return new RulesGroup(clock, {
       statesMax: Math.max(1, process.processors - 1),
       ...told(hooks),

@@ -42,12 +42,17 @@ export class RulesFiles {
 
   /** A view that must not be changed. */
   read(path: string): Uint8Array | undefined {
-    const place = this.#resolve(path);
-    const index = place === undefined ? undefined : this.#indexes.get(place);
+    const index = this.indexOf(path);
     const length = index === undefined ? undefined : this.#tree.lengths[index];
     if (index === undefined || length === undefined || length === isDirectory) return undefined;
     const offset = this.#tree.offsets[index] ?? 0;
     return length === 0 ? empty : this.#bytes.subarray(offset, offset + length);
+  }
+
+  /** The place in the tree of a file or directory. */
+  indexOf(path: string): number | undefined {
+    const place = this.#resolve(path);
+    return place === undefined ? undefined : this.#indexes.get(place);
   }
 
   /** Names in a directory, without `.` and `..`. */

@@ -9,13 +9,14 @@ export const rulesOperations = {
   change: -4,
   current: -5,
   time: -6,
+  compiled: -7,
 };
 
 /** The methods of the rules in the order of their numbers, from 1. */
 export const rulesMethodNames: readonly string[] = [...rulesMethods.keys()];
 
 const numbered = rulesMethodNames.map((name, at) => `${name} = ${at + 1}`).join(", ");
-const { unknown, read, kind, list, change, current, time } = rulesOperations;
+const { unknown, read, kind, list, change, current, time, compiled } = rulesOperations;
 
 /**
  * The first chunk of a state that runs a core's rules. It is called with `host(number, …)` and the
@@ -47,10 +48,12 @@ collectgarbage("generational")
 -- files
 
 local function load_file(path, ...)
-  local text = host(${read}, path)
+  -- Bytecode is what the server itself has made of the same file.
+  local text, mode = host(${compiled}, path), "b"
+  if not text then text, mode = host(${read}, path), "t" end
   if not text then return nil, "cannot open " .. path end
-  if select("#", ...) > 0 then return load(text, "@" .. path, "t", (...)) end
-  return load(text, "@" .. path, "t")
+  if select("#", ...) > 0 then return load(text, "@" .. path, mode, (...)) end
+  return load(text, "@" .. path, mode)
 end
 
 globals.load = function(chunk, name, _, ...)

@@ -8,6 +8,7 @@ import type {
   LuaValue,
 } from "./lua_engine.ts";
 import type { LuaCall } from "./lua_host.ts";
+import { ChunkReader, type LoadedFiles, type PackageChunks } from "./package_chunks.ts";
 import type { PackageTree } from "./package_tree.ts";
 import { RpcDispatcher } from "./rpc_dispatcher.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
@@ -22,6 +23,8 @@ const loadMsMax = 60_000;
 
 export interface RulesStateOptions {
   readonly tree: PackageTree;
+  /** Scripts of this very tree as they were compiled for an earlier state. */
+  readonly chunks?: PackageChunks;
   /** The core's folder below the data directory, `packages/freekill-core`. */
   readonly directory: string;
   readonly disabledPacks: readonly string[];
@@ -52,12 +55,16 @@ export class RulesState {
   readonly #facts = new WorkerFacts();
   readonly #dispatcher = new RpcDispatcher(this.#facts);
   readonly #files: RulesFiles;
+  readonly #chunks: ChunkReader | undefined;
+  readonly #loaded = new Map<number, string>();
   readonly #run: LuaFunction;
+  #isLoading = true;
 
   /** Prepares the state; `start` loads the core. Throws when the memory is too little. */
   constructor(engines: LuaEngineFactory, options: RulesStateOptions) {
     this.#options = options;
     this.#files = new RulesFiles(options.tree, options.directory);
+    this.#chunks = options.chunks === undefined ? undefined : new ChunkReader(options.chunks);
     const { turnMs, memoryBytesMax } = options;
     this.#engine = engines.open({
       limits: { turnMs, giveUpMs: turnMs * 2, memoryBytesMax, ends: "coroutine" },
@@ -71,10 +78,16 @@ export class RulesState {
     return this.#engine.memoryBytes;
   }
 
+  /** The scripts that `start` has loaded as text. */
+  get loadedTexts(): LoadedFiles {
+    return this.#loaded;
+  }
+
   /** Loads the core; once, first. */
   start(): RulesTurnEnd {
     const within = { turnMs: loadMsMax, giveUpMs: loadMsMax };
     const outcome = this.#engine.call(this.#run, [encodeUtf8("start")], within);
+    this.#isLoading = false;
     if (outcome.kind === "ok" && !this.#engine.wasLate) return this.#end("done", "");
     return this.#end("dead", `the rules could not be loaded: ${this.#explain(outcome, loadMsMax)}`);
   }
@@ -162,6 +175,8 @@ export class RulesState {
     switch (operation) {
       case rulesOperations.read:
         return [files.read(path)];
+      case rulesOperations.compiled:
+        return [this.#compiled(path)];
       case rulesOperations.kind:
         return [asBytes(files.kind(path))];
       case rulesOperations.list:
@@ -173,6 +188,15 @@ export class RulesState {
       default:
         return [this.#options.time()];
     }
+  }
+
+  #compiled(path: string): Uint8Array | undefined {
+    const index = this.#files.indexOf(path);
+    if (index === undefined) return undefined;
+    const chunk = this.#chunks?.read(index, path);
+    if (chunk !== undefined || !this.#isLoading) return chunk;
+    if (!this.#loaded.has(index)) this.#loaded.set(index, path);
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LuaEngineFactory } from "./lua_engine.ts";
 import type { LuaCall } from "./lua_host.ts";
 import type { LuaProgram } from "./lua_wasm.ts";
+import { compileChunks, type PackageChunks } from "./package_chunks.ts";
 import type { PackageTree } from "./package_tree.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import type { TurnFacts } from "./rules_facts.ts";
@@ -19,7 +20,11 @@ export type RulesWorkerIn =
     readonly stop: SharedArrayBuffer;
     /** From another worker, if there was one. */
     readonly program?: LuaProgram;
+    /** Of this tree, from another worker. */
+    readonly chunks?: PackageChunks;
   }
+  /** Compile for other workers what was loaded as text. Behind `opened`; answered by `compiled`. */
+  | { readonly kind: "compile" }
   /** One at a time. */
   | { readonly kind: "turn"; readonly call: LuaCall; readonly facts: TurnFacts }
   /** A room has ended without the rules. */
@@ -38,6 +43,7 @@ export type RulesWorkerOut =
     readonly reason: string;
     readonly notices?: readonly RulesNotice[];
   }
+  | { readonly kind: "compiled"; readonly chunks: PackageChunks }
   | { readonly kind: "turn_over"; readonly end: RulesTurnEnd; readonly memoryBytes: number }
   | { readonly kind: "pong" };
 
@@ -47,17 +53,21 @@ export function rulesWorker(
   post: (message: RulesWorkerOut) => void,
 ): (request: RulesWorkerIn) => void {
   let state: RulesState | undefined;
+  let compile: () => PackageChunks;
 
   const open = (request: RulesWorkerIn & { kind: "open_rules" }) => {
     const stop = new Int32Array(request.stop);
+    const now = () => Atomics.load(stop, 0) === 0 ? performance.now() : Infinity;
+    const { tree } = request;
     const opening = new RulesState(engines, {
       ...request,
-      now: () => Atomics.load(stop, 0) === 0 ? performance.now() : Infinity,
+      now,
       time: () => (performance.timeOrigin + performance.now()) / 1_000,
     });
     const { outcome, reason, notices } = opening.start();
     if (outcome === "dead") return post({ kind: "broken", reason, notices });
     state = opening;
+    compile = () => compileChunks(engines, { tree, files: opening.loadedTexts }, now);
     post({ kind: "opened", notices, memoryBytes: state.memoryBytes });
   };
 
@@ -71,6 +81,7 @@ export function rulesWorker(
     if (request.kind === "open_rules") return open(request);
     if (state === undefined) return;
     if (request.kind === "turn") return turn(state, request);
+    if (request.kind === "compile") return post({ kind: "compiled", chunks: compile() });
     if (request.kind === "forget") return state.forget(request.roomId);
     post({ kind: "pong" });
   };

@@ -2,6 +2,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { WorkerHandle, WorkersPort } from "../../ports/workers.ts";
 import type { LuaCall } from "./lua_host.ts";
 import type { LuaProgram } from "./lua_wasm.ts";
+import type { PackageChunks } from "./package_chunks.ts";
 import type { PackageTree } from "./package_tree.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import { type FactsHost, npcStock, turnFacts } from "./rules_facts.ts";
@@ -18,6 +19,8 @@ const lostGraceMs = 1_000;
 export interface SharedLua {
   /** Lua as the first worker has compiled it: the next are ready in half the time. */
   program?: LuaProgram;
+  /** The scripts of the last tree as the first worker that loaded them has compiled them. */
+  compiled?: { readonly tree: PackageTree; readonly chunks: PackageChunks };
 }
 
 export interface WorkerRunOptions {
@@ -56,6 +59,8 @@ export class WorkerRun implements RulesRun {
   #memoryBytes = 0;
   #npcsUsed = npcStock;
   #stopTimer: () => void = () => {};
+  /** What was loaded as text, if other workers shall have it compiled. */
+  #uncompiled: PackageTree | undefined;
 
   constructor(
     ports: { readonly workers: WorkersPort; readonly clock: Clock },
@@ -113,6 +118,8 @@ export class WorkerRun implements RulesRun {
   #start(tree: PackageTree): void {
     if (this.#state !== "starting") return;
     const { directory, disabledPacks, turnMs, memoryMb, shared } = this.#options;
+    const chunks = shared?.compiled?.tree === tree ? shared.compiled.chunks : undefined;
+    if (shared !== undefined && chunks === undefined) this.#uncompiled = tree;
     this.#worker = this.#ports.workers.start<RulesWorkerIn, RulesWorkerOut | ScriptWorkerOut>({
       entry: "lua_worker",
       name: "rules",
@@ -130,6 +137,7 @@ export class WorkerRun implements RulesRun {
       memoryBytesMax: memoryMb * 1_048_576,
       stop: this.#stop,
       ...(shared?.program === undefined ? {} : { program: shared.program }),
+      ...(chunks === undefined ? {} : { chunks }),
     });
   }
 
@@ -150,7 +158,12 @@ export class WorkerRun implements RulesRun {
         this.#stopTimer();
         this.#state = "open";
         this.#memoryBytes = message.memoryBytes;
-        return this.#events.ready(message.notices);
+        this.#events.ready(message.notices);
+        // Behind the first turn, for which someone may be waiting.
+        if (this.#uncompiled !== undefined) this.#worker?.post({ kind: "compile" });
+        return;
+      case "compiled":
+        return this.#share(message.chunks);
       case "turn_over":
         this.#memoryBytes = message.memoryBytes;
         return this.#over(message);
@@ -159,6 +172,12 @@ export class WorkerRun implements RulesRun {
       case "broken":
         return this.#end(message.reason, "notices" in message ? message.notices ?? [] : []);
     }
+  }
+
+  #share(chunks: PackageChunks): void {
+    const { shared } = this.#options;
+    const tree = this.#uncompiled;
+    if (shared !== undefined && tree !== undefined) shared.compiled = { tree, chunks };
   }
 
   #over({ end }: RulesWorkerOut & { kind: "turn_over" }): void {

@@ -5,6 +5,7 @@ import { type PackageTree, readPackageTree } from "../../../src/game/lua/package
 import type { RulesNotice } from "../../../src/game/lua/rpc_rules.ts";
 import { decodeCbor } from "../../../src/wire/cbor.ts";
 import { encodeUtf8 } from "../../../src/wire/utf8.ts";
+import type { SharedLua } from "../../../src/game/lua/worker_run.ts";
 import { fakeClock } from "../../fakes/clock.ts";
 import { fakeFiles } from "../../fakes/files.ts";
 import { runtimeUnderTest } from "../../tested_runtime.ts";
@@ -44,6 +45,7 @@ describe("EmbeddedRules", () => {
           directory,
           memoryMb: given.memoryMb ?? 64,
           recycleMb: given.recycleMb ?? 64,
+          ...(given.shared === undefined ? {} : { shared: given.shared }),
         }),
       ...given,
     });
@@ -66,6 +68,24 @@ describe("EmbeddedRules", () => {
     const data = answer?.kind === "do_notify" ? decodeCbor(answer.data) : undefined;
     return data?.ok === true ? data.value : logOf(notices).join();
   }
+
+  it("gives later states of the same packages what the first has compiled", async () => {
+    const { files } = await runtimeUnderTest();
+    const shared: SharedLua = {};
+    const tree = await readPackageTree(files, dataDirectory);
+    const given = { shared, tree: () => Promise.resolve(tree) };
+    const first = await playing(given);
+    // It answers in order.
+    assert.equal(await first.rules.ping(), true);
+    assert.ok(shared.compiled?.tree === tree);
+    new Uint8Array(tree.bytes).fill(0x20);
+    const second = await playing(given);
+    assert.equal((await second.ordered("notify,Note,on", 2)).length, 2);
+    const other = await readPackageTree(files, dataDirectory);
+    const third = await playing({ shared, tree: () => Promise.resolve(other) });
+    assert.equal(await third.rules.ping(), true);
+    assert.ok(shared.compiled?.tree === other, "what is compiled is good for its own tree only");
+  });
 
   const loops: Readonly<Record<string, string>> = {
     "an empty loop": "while true do end",
