@@ -1,4 +1,3 @@
-import type { GameConfig } from "../config/game_config.ts";
 import type { GameConfigReload } from "../config/reload_game_config.ts";
 import { showFault } from "../config/faults.ts";
 import type { Settings } from "../config/settings.ts";
@@ -39,7 +38,6 @@ export class GamePart {
   readonly packages: PackagesClient;
   readonly bans: BanView;
   readonly #options: GamePartOptions;
-  #config: GameConfig;
   #facts: PackageFacts;
 
   private constructor(
@@ -53,7 +51,6 @@ export class GamePart {
     this.crypto = crypto;
     this.packages = packages;
     this.bans = bans;
-    this.#config = settings.game;
     this.#facts = facts;
     const rules = new RulesMaker({ runtime, settings, logger });
     this.server = new GameServer({
@@ -67,7 +64,7 @@ export class GamePart {
       config: settings.game,
       packages: facts,
       openStore: (event) => {
-        const keepLegacyHash = () => this.#config.keepLegacyHash;
+        const keepLegacyHash = () => this.server.config.keepLegacyHash;
         return new LobbyStore({ store, crypto, clock: runtime.clock, keepLegacyHash, event });
       },
       makeRules: (hooks, host) => rules.make(hooks, host, this.#facts),
@@ -130,7 +127,6 @@ export class GamePart {
   async reload(): Promise<{ ok: boolean; lines: string[] }> {
     const loaded = await this.#options.reload();
     if (!loaded.ok) return { ok: false, lines: loaded.faults.map(showFault) };
-    this.#config = loaded.game;
     this.server.configure(loaded.game);
     const rescanned = await this.rescan();
     return {
@@ -147,8 +143,11 @@ export class GamePart {
     this.#facts = scan.facts;
     const isSame = before.md5 === scan.facts.md5 &&
       before.disabled.join("\n") === scan.facts.disabled.join("\n");
-    this.server.packages = scan.facts;
-    if (isSame) return { ok: true, lines: ["The packages have not changed."] };
+    if (isSame) {
+      // Their addresses may have.
+      this.server.packages = scan.facts;
+      return { ok: true, lines: ["The packages have not changed."] };
+    }
     this.server.replacePackages(scan.facts);
     return {
       ok: true,

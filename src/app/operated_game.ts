@@ -16,15 +16,13 @@ import type { Visitor } from "../game/lobby_players.ts";
 import type { Room } from "../game/room.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { GamePart } from "./game_part.ts";
+import { carryOutChange } from "./package_change.ts";
 import { progressLines } from "./package_progress.ts";
 import { version } from "./version.ts";
 
 /** A password that somebody has to read out: no characters that look alike; 50 bits. */
 const passwordLetters = "abcdefghjkmnpqrstuvwxyz23456789";
 const passwordLength = 10;
-
-/** How long the answer to `crash` has to leave, in milliseconds. */
-const lastWordsMs = 100;
 
 /** The running game as operators' commands see it. */
 export class RunningGame implements OperatedGame {
@@ -125,7 +123,9 @@ export class RunningGame implements OperatedGame {
     const lost = [...server.lobby.online.lobby].filter(({ player: { connection } }) =>
       connection === undefined || !server.isConnected(connection)
     );
-    for (const visitor of lost) server.lobby.online.remove(visitor);
+    for (const { player: { connection } } of lost) {
+      if (connection !== undefined) server.handle({ kind: "closed", connection });
+    }
     return {
       connected: server.lobby.online.lobby.size,
       removed: lost.map(({ player: { id, name } }) => ({ id, name })),
@@ -198,35 +198,13 @@ export class RunningGame implements OperatedGame {
     change: PackagesChange,
     tell: (line: string) => void,
   ): Promise<ChangeOutcome> {
-    const outcome = await this.#change(change, tell);
+    const watch = { progress: progressLines(tell) };
+    const outcome = await carryOutChange(this.#game.packages, change, watch);
     // Also after a failure: one of several may have been done.
     const { ok, lines } = await this.#game.rescan();
     if (!outcome.ok) return { ok: false, reason: [outcome.reason, ...ok ? [] : lines].join(" ") };
     const said = [...outcome.lines, ...lines];
     return ok ? { ok, lines: said } : { ok, reason: said.join(" ") };
-  }
-
-  async #change(change: PackagesChange, tell: (line: string) => void): Promise<ChangeOutcome> {
-    const { packages } = this.#game;
-    const progress = progressLines(tell);
-    switch (change.kind) {
-      case "install":
-        return await packages.install({ url: change.url, progress });
-      case "remove":
-        return await packages.remove({ name: change.name, progress });
-      case "upgrade":
-        return await packages.upgrade({ ...change, progress });
-      case "sync":
-        return await packages.sync({ progress });
-      case "enable":
-      case "disable": {
-        const { name, kind } = change;
-        const set = await packages.setEnabled({ name, enabled: kind === "enable" });
-        if (!set.ok) return set;
-        const line = `Package ${name} is ${kind}d${set.changed ? "" : " already"}.`;
-        return { ok: true, lines: [line] };
-      }
-    }
   }
 
   collectGarbage(): Promise<{ bytesBefore: number; bytesAfter: number }> {
@@ -241,8 +219,8 @@ export class RunningGame implements OperatedGame {
   }
 
   crash(): void {
-    const { clock, process } = this.#runtime;
-    clock.after(lastWordsMs, () => process.kill(process.pid, "SIGKILL"));
+    const { process } = this.#runtime;
+    process.kill(process.pid, "SIGKILL");
   }
 
   #player({ player, roomId }: Visitor): OnlinePlayer {

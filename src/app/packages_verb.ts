@@ -11,6 +11,7 @@ import { readDoor } from "./admin_files.ts";
 import { packageLines } from "./admin_tables.ts";
 import { lockDirectory } from "./directory_lock.ts";
 import type { Invocation } from "./invocation.ts";
+import { carryOutChange } from "./package_change.ts";
 import { progressBar, progressLines } from "./package_progress.ts";
 import { type PackagesOrder, readPackagesWords } from "./packages_words.ts";
 
@@ -110,37 +111,13 @@ interface Watch {
 async function change(client: PackagesClient, order: Change, watch: Watch): Promise<AdminAnswer> {
   const recovered = await client.recover();
   if (!recovered.ok) return refusal(recovered.reason);
-  const outcome = await perform(client, order, watch);
+  const outcome = await carryOutChange(client, order, watch);
   if (!outcome.ok) {
     // One of several may have been done.
     await client.scan();
     return refusal(outcome.reason);
   }
   return await tellMd5(client, outcome.lines);
-}
-
-async function perform(client: PackagesClient, order: Change, watch: Watch) {
-  switch (order.kind) {
-    case "install":
-      return await client.install({ ...watch, url: order.url });
-    case "remove":
-      return await client.remove({ ...watch, name: order.name });
-    case "upgrade":
-      return await client.upgrade({
-        ...watch,
-        ...order.name !== undefined && { name: order.name },
-      });
-    case "sync":
-      return await client.sync(watch);
-    case "enable":
-    case "disable": {
-      const { name, kind } = order;
-      const set = await client.setEnabled({ name, enabled: kind === "enable" });
-      if (!set.ok) return set;
-      const line = `Package ${name} is ${kind}d${set.changed ? "" : " already"}.`;
-      return { ok: true, lines: [line] } as const;
-    }
-  }
 }
 
 async function tellMd5(client: PackagesClient, lines: readonly string[]): Promise<AdminAnswer> {
