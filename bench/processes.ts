@@ -18,18 +18,32 @@ export interface ServerProcess {
   readonly readyMs: number;
   /** Sends SIGTERM; resolves with the milliseconds until it had ended. */
   stop(): Promise<number>;
+  /** Sends SIGKILL; resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
-/** Starts `freekill-gw serve`: in an empty directory, or in one that is there and is kept. */
+/**
+ * Starts `freekill-gw serve`: in an empty directory, or in one that is there and is kept. Without an
+ * `httpPort` it has no HTTP.
+ */
 export async function startServe(
   flags: readonly string[] = [],
-  options: { directory?: string; env?: Record<string, string> } = {},
+  options: {
+    directory?: string;
+    env?: Record<string, string>;
+    httpPort?: number;
+    readyTimeoutMs?: number;
+  } = {},
 ): Promise<ServerProcess> {
   const port = await freePort();
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), "freekill-gw-bench-"));
-  const command = [binary, "serve", "--tcp-port", `${port}`, "--http-port", "0", ...flags];
-  const { env } = options;
-  const started = await start(command, { directory, env }, "runtime_host_server_ready ");
+  const httpPort = `${options.httpPort ?? 0}`;
+  const command = [binary, "serve", "--tcp-port", `${port}`, "--http-port", httpPort, ...flags];
+  const started = await startProcess(
+    command,
+    { ...options, directory },
+    "runtime_host_server_ready ",
+  );
   return {
     ...started,
     port,
@@ -47,7 +61,7 @@ export async function startPeer(
   args: readonly string[] = [],
 ): Promise<ServerProcess> {
   const path = join(import.meta.dir, "peers", file);
-  const { line, ...started } = await start(
+  const { line, ...started } = await startProcess(
     [process.execPath, path, ...args],
     { directory: tmpdir() },
     "ready ",
@@ -92,9 +106,17 @@ function spawnLoad(file: string, args: Record<string, string | number>) {
   });
 }
 
-async function start(
+/** Starts a command, and resolves with the first line that begins with `readyMark`. */
+export async function startProcess(
   command: string[],
-  world: { directory: string; env?: Record<string, string> | undefined },
+  world: {
+    directory: string;
+    env?: Record<string, string> | undefined;
+    /** 10 s if it is not said. */
+    readyTimeoutMs?: number | undefined;
+    /** Thrown away if it is not said. */
+    stderr?: "inherit";
+  },
   readyMark: string,
 ) {
   const begin = performance.now();
@@ -103,9 +125,13 @@ async function start(
     env: { ...process.env, ...world.env },
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "ignore",
+    stderr: world.stderr ?? "ignore",
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), readyTimeoutMs);
+  // A benchmark that fails must not leave servers behind.
+  const end = () => child.kill("SIGKILL");
+  process.on("exit", end);
+  void child.exited.then(() => process.off("exit", end));
+  const timer = setTimeout(() => child.kill("SIGKILL"), world.readyTimeoutMs ?? readyTimeoutMs);
   const line = await firstLine(child.stdout, readyMark, command.join(" "));
   clearTimeout(timer);
   const readyMs = performance.now() - begin;
@@ -115,7 +141,11 @@ async function start(
     await child.exited;
     return performance.now() - signalled;
   };
-  return { pid: child.pid, readyMs, line, stop };
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  return { pid: child.pid, readyMs, line, stop, kill };
 }
 
 /** Reads up to the first line that begins with `mark`; the rest is read and thrown away. */
@@ -141,7 +171,7 @@ async function firstLine(
 }
 
 /** A port that is free for TCP and UDP together with the next one for UDP. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const port = listener.port;

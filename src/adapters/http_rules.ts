@@ -1,3 +1,5 @@
+import type { HttpPeer, UpgradeRequest } from "../ports/http.ts";
+
 /** What both HTTP adapters hold every peer to, whatever their runtime would let pass. */
 
 /** Default for how long a connection that is no WebSocket may go without a byte: long enough for a
@@ -77,6 +79,20 @@ export function sendableClose(code: number, reason: string): { code: number; rea
   const bytes = new Uint8Array(CLOSE_REASON_BYTES_MAX);
   const { read } = new TextEncoder().encodeInto(reason, bytes);
   return { code, reason: reason.slice(0, read) };
+}
+
+/** What the owner of WebSockets is asked; the URL is parsed only if it looks at it. */
+export function upgradeRequest(href: string, headers: Headers, peer: HttpPeer): UpgradeRequest {
+  let url: URL | undefined;
+  return {
+    remoteHost: peer.remoteHost,
+    remotePort: peer.remotePort,
+    href,
+    headers,
+    get url() {
+      return url ??= new URL(href);
+    },
+  };
 }
 
 /** What the peer learns of a handler that threw. */

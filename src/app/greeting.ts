@@ -22,6 +22,7 @@ export function greeting(
     ],
     ["data", `${directory} (state in ${settings.db_path})`],
     ["rules", rulesLine(settings, server)],
+    ...gatewayRows(settings, server),
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
   const live = `freekill-gw check --live --host ${reach} --tcp-port ${server.tcpPort}`;
@@ -35,6 +36,14 @@ export function greeting(
     "",
     "",
   ].join("\n");
+}
+
+function gatewayRows(settings: Settings, { gateway, httpPort }: RunningServer): [string, string][] {
+  if (gateway === undefined || httpPort === undefined) return [];
+  const address = showAddress(reachableAddress(settings.http_host), httpPort);
+  const { length } = settings.gateway.routes;
+  const routes = length === 1 ? "1 route" : `${length} routes`;
+  return [["gateway", `ws://${address}/ws?clientId=…  (${routes})`]];
 }
 
 function whoOnTcp({ game }: RunningServer): string {

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { GameFigures } from "./game_figures.ts";
+import { gatewayCounterNames } from "../gateway/gateway_figures.ts";
+import type { GatewayServer } from "../gateway/gateway_server.ts";
 import { hostGauges, hostMetricNames, type HostMetrics } from "../host/host_metrics.ts";
 
 /** What the process itself is measured by. */
@@ -15,6 +17,8 @@ export class PrometheusText {
   /** Of this scrape: they are read once for all metrics. */
   #figures: GameFigures | undefined;
   readonly #readGame: (() => GameFigures) | undefined;
+  readonly #gateway: GatewayServer | undefined;
+  #gatewayFigures: Record<string, number> = {};
 
   constructor(
     read: {
@@ -23,8 +27,15 @@ export class PrometheusText {
       runtimeName: string;
       /** undefined when no game is served. */
       game: (() => GameFigures) | undefined;
+      /** undefined when no messages are passed on. */
+      gateway: GatewayServer | undefined;
     },
   ) {
+    this.#gateway = read.gateway;
+    if (read.gateway !== undefined) {
+      this.#gatewayFigures = read.gateway.figures();
+      registerGateway(this.#registry, () => this.#gatewayFigures);
+    }
     this.#readGame = read.game;
     const game = this.#figures = read.game?.();
     if (game !== undefined) registerGame(this.#registry, () => this.#figures ?? game);
@@ -89,15 +100,56 @@ export class PrometheusText {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
+  async text(): Promise<string> {
     this.#figures = this.#readGame?.();
-    return this.#registry.metrics();
+    const gateway = this.#gateway;
+    if (gateway === undefined) return await this.#registry.metrics();
+    this.#gatewayFigures = gateway.figures();
+    const { ackLatency, forwardLatency } = gateway.core;
+    return await this.#registry.metrics() +
+      ackLatency.buckets.text(
+        "freekill_gw_gateway_ack_seconds",
+        "from the arrival of a message to its acknowledgement",
+      ) +
+      forwardLatency.buckets.text(
+        "freekill_gw_gateway_forward_seconds",
+        "from the arrival of a message to its leaving for the upstream, one in 16",
+      );
   }
 }
 
 /** Counters end in `_total` by the convention of Prometheus. */
 function counterName(name: string): string {
   return `${name.replace(/_count$/, "")}_total`;
+}
+
+/** `connectionsTotal` as `freekill_gw_gateway_connections_total`. */
+function registerGateway(registry: Registry, read: () => Record<string, number>): void {
+  const registers = [registry];
+  for (const name of Object.keys(read())) {
+    const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
+    const help = words.replaceAll("_", " ");
+    if (gatewayCounterNames.has(name)) {
+      new Counter({
+        name: `freekill_gw_gateway_${words.replace(/_total$/, "")}_total`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read()[name] ?? 0);
+        },
+      });
+    } else {
+      new Gauge({
+        name: `freekill_gw_gateway_${words}`,
+        help,
+        registers,
+        collect() {
+          this.set(read()[name] ?? 0);
+        },
+      });
+    }
+  }
 }
 
 function registerGame(registry: Registry, read: () => GameFigures): void {

@@ -5,6 +5,7 @@ import { childTokenVariable } from "../config/settings_keys.ts";
 import { FileError } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { demoLines, withDemo } from "./demo.ts";
 import { greeting } from "./greeting.ts";
 import type { Invocation } from "./invocation.ts";
 import { type RunningServer, startServer } from "./server.ts";
@@ -15,7 +16,8 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const { process } = runtime;
   const loaded = await settingsOf(runtime, invocation);
   if (loaded === undefined) return 2;
-  const { settings } = loaded;
+  const isDemo = invocation.flags.demo === true;
+  const settings = isDemo ? withDemo(loaded.settings) : loaded.settings;
   const logger = openLog(runtime, settings);
   if (logger === undefined) return 3;
   for (const notice of loaded.notices) logger.warn({}, notice);
@@ -40,6 +42,9 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   }
   server = started.server;
   announce(runtime, settings, server, logger);
+  if (isDemo && server.httpPort !== undefined) {
+    process.writeStdout(demoLines(settings.http_host, server.httpPort));
+  }
   await server.openShell();
   await stopRequested;
   if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("STOPPING=1");
@@ -88,6 +93,7 @@ function announce(
     tcp: showAddress(settings.host, tcpPort),
     udp_ports: [tcpPort, udpPort],
     http,
+    gateway: server.gateway === undefined ? "off" : "on",
     directory: process.cwd,
     game: game === undefined ? "off" : `packages ${game.facts.md5}`,
     runtime: `${runtime.name} ${runtime.version}`,
@@ -98,6 +104,13 @@ function announce(
   const clearToken = settings.control_token !== "" && !isLoopback(settings.host);
   if (clearToken) {
     logger.warn({}, "control_token travels in clear text: use it over loopback or a tunnel only");
+  }
+  const { gateway } = settings;
+  if (gateway.enabled && !gateway.requireIdentity && !isLoopback(settings.http_host)) {
+    logger.warn(
+      {},
+      "clients that do not connect with v=2 can be posed as by whoever knows their id",
+    );
   }
   if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("READY=1");
 }
@@ -141,9 +154,10 @@ async function reload(
   const after = loaded.settings;
   logger.setLevel(after.log.level);
   const needRestart = Object.keys(after).filter((key) =>
-    key !== "log" && key !== "game" && differs(after, before, key as keyof Settings)
+    key !== "log" && key !== "game" &&
+    !isEqual(after[key as keyof Settings], before[key as keyof Settings])
   );
-  if (JSON.stringify(withoutLevel(after.log)) !== JSON.stringify(withoutLevel(before.log))) {
+  if (!isEqual(withoutLevel(after.log), withoutLevel(before.log))) {
     needRestart.push("log");
   }
   logger.info({ log_level: after.log.level, need_restart: needRestart }, "configuration reloaded");
@@ -156,6 +170,14 @@ function withoutLevel(log: Settings["log"]): Omit<Settings["log"], "level"> {
   return others;
 }
 
-function differs(after: Settings, before: Settings, key: keyof Settings): boolean {
-  return JSON.stringify(after[key]) !== JSON.stringify(before[key]);
+/** Of settings, which are plain data. There may be a million routes, so no text is made of them. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) =>
+    Object.hasOwn(b, key) &&
+    isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])
+  );
 }

@@ -1,7 +1,7 @@
-import { parseAddressBlock } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { Discovery } from "../game/discovery.ts";
+import { GatewayServer } from "../gateway/gateway_server.ts";
 import { runRoomLife } from "../game/room_life.ts";
 import { RoomList } from "../game/room_list.ts";
 import { accessRules } from "../host/access.ts";
@@ -17,12 +17,10 @@ import type { Runtime } from "../ports/runtime.ts";
 import { type DirectoryLock, lockDirectory } from "./directory_lock.ts";
 import type { GameConfigReload } from "../config/reload_game_config.ts";
 import { type Admin, startAdmin } from "./admin.ts";
-import { flatGameFigures, gameFigures } from "./game_figures.ts";
 import { GamePart } from "./game_part.ts";
 import { RunningGame } from "./operated_game.ts";
-import { httpRoutes } from "./http_routes.ts";
-import { PrometheusText } from "./prometheus.ts";
 import { openScriptBridge } from "./script_bridges.ts";
+import { startHttp } from "./start_http.ts";
 import { StoreClient } from "./store_client.ts";
 
 /** Files that the program needs besides its connections, HTTP included; a quarter if those are fewer. */
@@ -32,8 +30,6 @@ const connectionsMax = 100_000;
 const fileLimitLow = 4_096;
 /** Where the system does not say how many files a process may open. */
 const defaultFileLimit = 1_024;
-/** An HTTP request here carries no body worth reading. */
-const httpBodyBytesMax = 65_536;
 /** How long work under way may hold up the end. */
 const finishMsMax = 2_000;
 /** How often the end looks whether what it waits for has come. */
@@ -46,6 +42,8 @@ export interface RunningServer {
   readonly httpPort: number | undefined;
   /** undefined when no game is served. */
   readonly game: GamePart | undefined;
+  /** undefined when no messages are passed on. */
+  readonly gateway: GatewayServer | undefined;
   /** The operator's shell, where there is a terminal for it. */
   openShell(): Promise<void>;
   /** Stops in order: no new work, what is under way, connections, store. Idempotent. */
@@ -99,6 +97,7 @@ class Server implements RunningServer {
   #store: StoreClient | undefined;
   #script: ScriptBridge | undefined;
   #game: GamePart | undefined;
+  #gateway: GatewayServer | undefined;
   #admin: Admin | undefined;
   #host: HostServer | undefined;
   #http: HttpServer | undefined;
@@ -117,6 +116,10 @@ class Server implements RunningServer {
 
   get game(): GamePart | undefined {
     return this.#game;
+  }
+
+  get gateway(): GatewayServer | undefined {
+    return this.#gateway;
   }
 
   async start(): Promise<void> {
@@ -140,6 +143,7 @@ class Server implements RunningServer {
       logger: this.#logger.child({ part: "lua" }),
     });
     await this.#startHost(store, script);
+    if (settings.gateway.enabled) await this.#startGateway();
     await this.#startHttp();
     const http = this.#http && { host: settings.http_host, port: this.#http.port };
     await this.#admin?.publish(http);
@@ -167,6 +171,25 @@ class Server implements RunningServer {
       game: new RunningGame({ runtime, game, requestStop }),
       httpHost: settings.http_host,
     });
+  }
+
+  async #startGateway(): Promise<void> {
+    const { gateway: config, http_port } = this.#settings;
+    if (http_port === 0) {
+      throw new StartError(
+        "Cannot start the message gateway: http_port is 0, and its clients come over HTTP",
+      );
+    }
+    const opened = await GatewayServer.open({
+      ports: this.#runtime,
+      config,
+      logger: this.#logger.child({ part: "gateway" }),
+      maxConnections: config.maxConnections > 0
+        ? config.maxConnections
+        : this.#connectionsByFiles(),
+    });
+    if (!opened.ok) throw new StartError(opened.reason);
+    this.#gateway = opened.gateway;
   }
 
   async #startHost(store: StoreClient, script: ScriptBridge): Promise<void> {
@@ -229,42 +252,17 @@ class Server implements RunningServer {
   }
 
   async #startHttp(): Promise<void> {
-    const settings = this.#settings;
-    if (settings.http_port === 0) return;
-    const game = this.#game;
-    const prometheus = new PrometheusText({
+    if (this.#settings.http_port === 0) return;
+    this.#http = await startHttp({
+      runtime: this.#runtime,
+      settings: this.#settings,
+      logger: this.#logger,
       host: () => this.#currentMetrics(),
-      process: () => ({
-        residentBytes: this.#runtime.process.usage().residentBytes,
-        cpuSeconds: this.#runtime.process.usage().cpuMicros / 1e6,
-        eventLoopLagSeconds: (this.#host?.lagMs ?? 0) / 1_000,
-      }),
-      runtimeName: settings.runtime_name,
-      game: game && (() => gameFigures(game)),
-    });
-    this.#http = await this.#runtime.http.listen({
-      host: settings.http_host,
-      port: settings.http_port,
-      bodyBytesMax: httpBodyBytesMax,
-      fetch: httpRoutes({
-        notReady: () => this.#notReady(),
-        metrics: () => ({
-          ...this.#currentMetrics(),
-          ...(game === undefined ? {} : flatGameFigures(gameFigures(game))),
-          runtime_name: settings.runtime_name,
-        }),
-        addRoutes: (app) => this.#admin?.addRoutes(app),
-        prometheus: async () => ({
-          contentType: prometheus.contentType,
-          text: await prometheus.text(),
-        }),
-        metricsAllow: settings.metricsAllow.map(parseAddressBlock)
-          .filter((block) => block !== undefined),
-      }),
-      error: (error) => {
-        this.#metrics.error_count++;
-        this.#logger.error({ error: error.message }, "http request failed");
-      },
+      lagMs: () => this.#host?.lagMs ?? 0,
+      notReady: () => this.#notReady(),
+      game: this.#game,
+      gateway: this.#gateway,
+      admin: this.#admin,
     });
     this.httpPort = this.#http.port;
   }
@@ -276,7 +274,7 @@ class Server implements RunningServer {
 
   #notReady(): string | undefined {
     if (this.#phase !== "running") return this.#phase;
-    const trouble = this.#store?.trouble ?? this.#game?.store.trouble;
+    const trouble = this.#store?.trouble ?? this.#game?.store.trouble ?? this.#gateway?.trouble;
     return trouble === undefined ? undefined : `store: ${trouble}`;
   }
 
@@ -292,7 +290,10 @@ class Server implements RunningServer {
 
   #connectionsMax(): number {
     const asked = this.#settings.max_connections;
-    if (asked > 0) return asked;
+    return asked > 0 ? asked : this.#connectionsByFiles();
+  }
+
+  #connectionsByFiles(): number {
     const limit = this.#runtime.process.fileDescriptorLimit() ?? defaultFileLimit;
     const connections = connectionsFor(limit);
     if (limit < fileLimitLow) {
@@ -309,7 +310,10 @@ class Server implements RunningServer {
     this.#phase = "draining";
     await this.#admin?.stop();
     await this.#host?.stopAccepting();
-    await this.#until(() => this.#metrics.active_connections === 0, drainMs);
+    await Promise.all([
+      this.#gateway?.stop(drainMs),
+      this.#until(() => this.#metrics.active_connections === 0, drainMs),
+    ]);
     // Replies that were promised go out, unless they take too long.
     await this.#until(() => this.#metrics.inflight_async_tasks === 0, finishMsMax);
     this.#script?.close();

@@ -49,6 +49,7 @@ export const verbs: readonly VerbSpec[] = [
       config,
       ...settingFlags(rootKeys, ""),
       ...settingFlags(logKeys, "log."),
+      switchFlag("demo", "Passes WebSocket messages on to an echo, and says how to send one"),
       printEffectiveConfig,
     ],
     examples: [
@@ -59,6 +60,7 @@ export const verbs: readonly VerbSpec[] = [
         command: "freekill-gw serve --lua-script-path rules.lua --http-port 0",
         means: "with a Lua script and without HTTP",
       },
+      { command: "freekill-gw serve --demo", means: "shows a message go round the gateway" },
     ],
     notes: [settingSources, exitCodes],
   },

@@ -11,6 +11,11 @@ export function isLoopback(host: string): boolean {
   return plain.startsWith("127.") && /^127(\.\d{1,3}){3}$/.test(plain);
 }
 
+/** Whether it is an IPv4 or IPv6 address, and no name. */
+export function isIpAddress(host: string): boolean {
+  return parseAddress(host) !== undefined;
+}
+
 /** `host:port`, with brackets around IPv6. */
 export function showAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

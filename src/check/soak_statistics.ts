@@ -1,4 +1,4 @@
-import { LatencyHistogram } from "./latency_histogram.ts";
+import { LatencyHistogram } from "../base/latency_histogram.ts";
 
 /** What the release gate allows (host protocol, "Check"). */
 export const failureShareMax = 0.03;

@@ -2,6 +2,7 @@ import { reachableAddress } from "../base/address.ts";
 import type { Place } from "./faults.ts";
 import { showFound, wrongValue } from "./faults.ts";
 import type { Fault } from "./faults.ts";
+import { gatewayConflicts } from "./gateway_settings.ts";
 import type { Settings } from "./settings.ts";
 
 /** Says where the value at a path came from. */
@@ -26,6 +27,7 @@ export function conflicts(settings: Settings, placeOf: PlaceOf): Fault[] {
     const allowed = `at least maxPacketBytes (${game.maxPacketBytes})`;
     refuse("game.bytesBurst", game.bytesBurst, allowed);
   }
+  faults.push(...gatewayConflicts(settings.gateway, placeOf));
   return faults;
 }
 
@@ -43,6 +45,7 @@ export function collisions(
     ["watchdog.event_log_path", watchdog.event_log_path],
     ["watchdog.stdout_log_path", watchdog.stdout_log_path],
     ["watchdog.stderr_log_path", watchdog.stderr_log_path],
+    ["buffer.persistFile", settings.gateway.buffer.persistFile],
   ];
   const users = new Map(read.map((path) => [plainPath(path), "the configuration itself"]));
   const faults: Fault[] = [];

@@ -32,11 +32,16 @@ export async function defaultHost(files: SettingsFiles): Promise<DefaultHost> {
     const notice = `${usersDatabasePath} cannot be read (${code}), so host is ${usual}.`;
     return { host: usual, notice };
   }
-  const host = await hasIpv6Loopback(files) ? "::" : "0.0.0.0";
+  const host = await everyAddress(files);
   const notice =
     `Nothing names host and ${usersDatabasePath} is the original server's, so TCP and ` +
     `UDP are open on all addresses (${host}), as there; HTTP stays on ${usual}. Name host to change it.`;
   return { host, notice };
+}
+
+/** What listens on all addresses of this machine. */
+export async function everyAddress(files: SettingsFiles): Promise<string> {
+  return await hasIpv6Loopback(files) ? "::" : "0.0.0.0";
 }
 
 /** The header of an SQLite file has its `application_id` in big-endian at 68 (File Format §1.3). */

@@ -1,36 +1,21 @@
+import { gatewayDocument } from "./gateway_settings.ts";
 import type { Settings } from "./settings.ts";
 import { settingKeys } from "./settings_keys.ts";
 
 /** Stands for a secret that is set. */
 export const notShown = "(not shown)";
 
-/** Keys of sections without a schema yet whose values are secrets by their name. */
-const secretName = /token|secret|passw|private_?key|api_?key/i;
-
 /**
  * The settings as JSON data, in the form of a configuration file, without secrets: fit for printing
- * and for logs.
+ * and for logs. The gateway's sections are there when it is on.
  */
 export function effectiveConfig(settings: Settings): Record<string, unknown> {
-  const secrets = new Set<string>();
+  const { gateway, ...others } = settings;
+  const shown: Record<string, unknown> = { ...others, ...gatewayDocument(gateway) };
+  // Secrets are among the flat keys alone; those in URLs are left out by the gateway.
   for (const [path, spec] of settingKeys()) {
-    if (spec.kind === "text" && spec.secret === true) secrets.add(path);
+    const isSecret = spec.kind === "text" && spec.secret === true;
+    if (isSecret && shown[path] !== "") shown[path] = notShown;
   }
-  return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [
-      key,
-      secrets.has(key) ? (value === "" ? "" : notShown) : withoutSecrets(value),
-    ]),
-  );
-}
-
-function withoutSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutSecrets);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      secretName.test(key) && inner !== "" ? notShown : withoutSecrets(inner),
-    ]),
-  );
+  return shown;
 }

@@ -3,7 +3,13 @@ import { nearestWord } from "../base/suggest.ts";
 import { showFound, showKey, wrongValue } from "./faults.ts";
 import type { Fault } from "./faults.ts";
 import { gameKeys } from "./game_keys.ts";
-import { isObject, readDocument, type SettingsFiles, sourceOfFile } from "./read_document.ts";
+import {
+  isObject,
+  readDocument,
+  type SettingsFiles,
+  smallFileBytesMax,
+  sourceOfFile,
+} from "./read_document.ts";
 
 /** The original server's file, read from the working directory of `serve`. */
 export const gameConfigPath = "freekill.server.config.json";
@@ -31,7 +37,11 @@ export type GameFileResult =
  * out with a notice: the original ignores such keys, and old files should go on working.
  */
 export async function readGameFile(files: SettingsFiles): Promise<GameFileResult> {
-  const file = await readDocument(files, { path: gameConfigPath, isRequired: false });
+  const file = await readDocument(files, {
+    path: gameConfigPath,
+    isRequired: false,
+    bytesMax: smallFileBytesMax,
+  });
   if (!file.ok) return file;
   const { document } = file;
   const source = sourceOfFile(gameConfigPath);

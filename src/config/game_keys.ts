@@ -1,5 +1,5 @@
 import type { GameConfig } from "./game_config.ts";
-import { countMax } from "./key_ranges.ts";
+import { countMax, secondsMin } from "./key_ranges.ts";
 import type { SpecsOf } from "./key_spec.ts";
 
 /** What clients are shown: line ends are fine, other control characters are not. */
@@ -18,8 +18,6 @@ const intMax = 2 ** 31 - 1;
 
 /** More than this waits for nobody: nobody plays at such a pace. */
 const hourSeconds = 3_600;
-/** Below it timers would keep the processor busy; tests want short ones. */
-const secondsMin = 0.05;
 
 /** Keys of the section `game`, and of `freekill.server.config.json`. */
 export const gameKeys: SpecsOf<GameConfig> = {

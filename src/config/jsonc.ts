@@ -1,9 +1,13 @@
 /** JSON with comments and trailing commas; the one place that knows the parser library. */
-import { createScanner, parseTree, printParseErrorCode } from "jsonc-parser";
+import { createScanner, parseTree, printParseErrorCode, visit } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
+import { parseQuickly } from "./quick_json.ts";
 
 /** Deeper nesting means a broken or hostile file; the parser's own recursion ends far above it. */
 const depthMax = 64;
+
+/** Of longer texts no tree is made to find out what is wrong: it would take gigabytes. */
+const treeCharsMax = 16 * 2 ** 20;
 
 export type JsoncResult =
   | { readonly ok: true; readonly value: unknown }
@@ -21,6 +25,32 @@ export function parseJsonc(bytes: Uint8Array): JsoncResult {
   }
   // TextDecoder drops the byte order mark.
   const text = new TextDecoder().decode(bytes);
+  const quick = parseQuickly(text, depthMax);
+  if (quick !== undefined) return { ok: true, value: quick.value };
+  return text.length > treeCharsMax
+    ? { ok: false, problems: [firstProblem(text)] }
+    : parseSlowly(text);
+}
+
+/** Of a text in which something is wrong. */
+function firstProblem(text: string): string {
+  const deep = tooDeepAt(text);
+  if (deep !== undefined) return `${place(text, deep)}: nested deeper than ${depthMax} levels`;
+  let first: ParseError | undefined = undefined;
+  const onError = (error: ParseError["error"], offset: number, length: number) => {
+    first ??= { error, offset, length };
+  };
+  visit(text, { onError }, { allowTrailingComma: true });
+  // What remains of what the quick parser refuses; to find where would take another.
+  return first === undefined ? "a key comes twice, or is __proto__" : placed(text, first);
+}
+
+function placed(text: string, error: ParseError): string {
+  return `${place(text, error.offset)}: ${describe(error)}`;
+}
+
+/** The same for what `parseJsonc` has decoded, with places of what is wrong. */
+export function parseSlowly(text: string): JsoncResult {
   const deep = tooDeepAt(text);
   if (deep !== undefined) {
     const problem = `${place(text, deep)}: nested deeper than ${depthMax} levels`;

@@ -32,3 +32,8 @@ export const logFiles = { kind: "whole", min: 1, max: 1_000 } as const;
 export const daySeconds = 86_400;
 /** For counts that need some end: far above what helps. */
 export const countMax = 1_000_000;
+/** Below it timers would keep the processor busy; tests want short ones. */
+export const secondsMin = 0.05;
+/** For what is kept. */
+export const yearSeconds: number = 365 * daySeconds;
+export const dayMs: number = daySeconds * 1_000;

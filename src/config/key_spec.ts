@@ -1,11 +1,13 @@
 /** What is known of one key of the configuration, and how its values are read and shown. */
 import { unreachable } from "../base/assert.ts";
-import { showSize } from "../base/units.ts";
+import { showDuration, showSize } from "../base/units.ts";
+import { parseNanoseconds } from "./nanoseconds.ts";
 
 export type KeySpec =
   | TextSpec
   | ChoiceSpec<string>
   | NumberSpec
+  | DurationSpec
   | YesNoSpec
   | AddressesSpec
   | TextsSpec
@@ -35,11 +37,21 @@ export interface ChoiceSpec<T extends string> extends Described {
 }
 
 export interface NumberSpec extends Described {
-  /** `ms` (whole), `seconds` (with fractions) and `bytes` (whole) may be texts with a unit too. */
-  readonly kind: "whole" | "ms" | "seconds" | "bytes";
+  /** `ms` (whole), `seconds` (with fractions) and `bytes` (whole) may be texts with a unit too;
+   * `share` is a plain number with a fraction. */
+  readonly kind: "whole" | "ms" | "seconds" | "bytes" | "share";
   readonly default: number;
   readonly min: number;
   readonly max: number;
+}
+
+/** As Go programs write it: a text with units, or a number of nanoseconds. Once checked it is a whole
+ * number of milliseconds. */
+export interface DurationSpec extends Described {
+  readonly kind: "duration";
+  readonly default: string;
+  readonly minMs: number;
+  readonly maxMs: number;
 }
 
 export interface YesNoSpec extends Described {
@@ -67,8 +79,14 @@ export interface ChoicesSpec<T extends string> extends Described {
   readonly choices: readonly T[];
 }
 
+/** Stands for the type of a key that `DurationSpec` describes. */
+export interface Duration {
+  readonly ms: number;
+}
+
 // In brackets, so that a union of choices is taken whole.
 type SpecOf<T> = [T] extends [number] ? NumberSpec
+  : [T] extends [Duration] ? DurationSpec
   : [T] extends [boolean] ? YesNoSpec
   : [T] extends [readonly (infer Member extends string)[]]
     ? (string extends Member ? AddressesSpec | TextsSpec : ChoicesSpec<Member>)
@@ -100,6 +118,12 @@ export function allowedBy(spec: KeySpec): string {
       return `${spec.min}–${spec.max} (seconds), or a text such as "90s"`;
     case "bytes":
       return `${spec.min}–${spec.max} (bytes), or a text such as "10MiB"`;
+    case "share":
+      return `${spec.min}–${spec.max}`;
+    case "duration": {
+      const range = `${showDuration(spec.minMs)}–${showDuration(spec.maxMs)}`;
+      return `${range}, as a text such as "90s" or a number of nanoseconds`;
+    }
     default:
       return unreachable(spec);
   }
@@ -143,10 +167,17 @@ export function valueOfText(spec: KeySpec, text: string): unknown {
     case "ms":
     case "seconds":
     case "bytes":
+    case "share":
+    case "duration":
       return /^[-+]?\d{1,16}(\.\d{1,16})?$/.test(text) ? Number(text) : text;
     default:
       return unreachable(spec);
   }
+}
+
+/** The default in the form of a value that was checked. */
+export function defaultValue(spec: KeySpec): unknown {
+  return spec.kind === "duration" ? parseNanoseconds(spec.default) : spec.default;
 }
 
 /** The default as people write it. */

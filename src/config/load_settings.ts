@@ -2,33 +2,38 @@
  * Puts the configuration together: flag over environment over file over default. For the game's keys
  * there is a second file, the original server's, between the file and the defaults.
  */
-import { reachableAddress } from "../base/address.ts";
 import { nearestWord } from "../base/suggest.ts";
 import { collisions, conflicts } from "./conflicts.ts";
-import { type DefaultHost, defaultHost } from "./default_host.ts";
+import { completeSettings } from "./complete_settings.ts";
+import { defaultHost, everyAddress } from "./default_host.ts";
 import { showFound } from "./faults.ts";
 import type { Fault, Place } from "./faults.ts";
-import type { GameConfig } from "./game_config.ts";
 import {
   gameConfigPath,
   type GameFileResult,
   readGameFile,
   withTodaysKeys,
 } from "./game_document.ts";
-import { gameKeys } from "./game_keys.ts";
+import type { RouteRule } from "./gateway_config.ts";
+import { checkRoutes, type RoutesResult } from "./gateway_routes.ts";
 import {
+  asksForGateway,
+  gatewayConfigOf,
+  ignoredKeysNotice,
+  listenConflict,
+  parseListen,
+} from "./gateway_settings.ts";
+import {
+  configBytesMax,
   type DocumentResult,
   isObject,
   readDocument,
   type SettingsFiles,
   sourceOfFile,
 } from "./read_document.ts";
-import { reservedSections } from "./settings.ts";
-import type { JsonSection, ReservedSections, RootSettings, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { valueOfText } from "./key_spec.ts";
-import type { KeySpec } from "./key_spec.ts";
-import { rootKeys } from "./root_keys.ts";
-import { logKeys, watchdogKeys } from "./section_keys.ts";
+import { readRouteFile } from "./route_file.ts";
 import {
   childTokenVariable,
   environmentNameOf,
@@ -73,29 +78,75 @@ export async function loadSettings(input: LoadInput): Promise<LoadResult> {
     readDocument(files, {
       path: configPath ?? defaultConfigPath,
       isRequired: configPath !== undefined,
+      bytesMax: configBytesMax,
     }),
     readGameFile(files),
   ]);
   if (!main.ok || !game.ok) {
     return { ok: false, faults: [main, game].flatMap((file) => file.ok ? [] : file.faults) };
   }
-  const { document, places, notices, faults: oldKeyFaults } = merge({ main, game }, input);
+  const every = await everyAddress(files);
+  const merged = merge({ main, game, every }, input);
+  const { document, places, notices, faults: olderFaults } = merged;
   const mainSource = main.path === undefined ? "configuration" : sourceOfFile(main.path);
   const placeOf = (path: string): Place => placeIn(places, path, mainSource);
-  const checked = checkDocument(document, placeOf);
-  if (!checked.ok) return { ok: false, faults: [...oldKeyFaults, ...checked.faults] };
+  const routes = await routesOf(document, { files, source: mainSource });
+  const checked = checkDocument(withoutRules(document), placeOf);
+  if (!checked.ok || !routes.ok) {
+    const routeFaults = routes.ok ? [] : routes.faults;
+    const others = checked.ok ? [] : checked.faults;
+    return { ok: false, faults: [...olderFaults, ...others, ...routeFaults] };
+  }
   const { values } = checked.document;
   const implied = values.has("host") ? undefined : await defaultHost(files);
-  const settings = complete(values, { reserved: reservedIn(document), implied });
+  const enabled = routes.isFromFile || (isObject(document) && asksForGateway(document));
+  const gateway = gatewayConfigOf({ values, rules: routes.rules, enabled });
+  const settings = completeSettings(values, { gateway, impliedHost: implied?.host });
   const read = [main.path, game.path].filter((path) => path !== undefined);
   const faults = [
-    ...oldKeyFaults,
+    ...olderFaults,
     ...conflicts(settings, placeOf),
     ...collisions(settings, placeOf, read),
   ];
   if (faults.length > 0) return { ok: false, faults };
   if (implied?.notice !== undefined) notices.push(implied.notice);
+  const ignored = ignoredKeysNotice(document);
+  if (ignored !== undefined) notices.push(ignored);
+  notices.push(...routes.notices);
   return { ok: true, settings, path: main.path, gamePath: game.path, notices };
+}
+
+type FoundRoutes =
+  | {
+    readonly ok: true;
+    readonly rules: readonly RouteRule[];
+    readonly notices: readonly string[];
+    /** They come from the original's own file. */
+    readonly isFromFile: boolean;
+  }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+async function routesOf(
+  document: unknown,
+  { files, source }: { files: SettingsFiles; source: string },
+): Promise<FoundRoutes> {
+  const none = { ok: true, rules: [], notices: [], isFromFile: false } as const;
+  // What is something else is a fault, for the schema to name.
+  if (!isObject(document)) return none;
+  const { routes } = document;
+  let found: RoutesResult | undefined;
+  if (Array.isArray(routes)) {
+    found = checkRoutes(routes, { source, path: "routes", mayHoldUnknownKeys: false });
+  } else if (routes === undefined) found = await readRouteFile(files);
+  if (found === undefined) return none;
+  return found.ok ? { ...found, isFromFile: routes === undefined } : found;
+}
+
+/** The schema need not look at a million rules, which are checked already. */
+function withoutRules(document: unknown): unknown {
+  return isObject(document) && Array.isArray(document.routes)
+    ? { ...document, routes: [] }
+    : document;
 }
 
 /** A member of a list stands where the list does. */
@@ -117,9 +168,11 @@ interface Merged {
 
 /** Lays environment and flags over the files, and notes where each value came from. */
 function merge(
-  { main, game }: {
+  { main, game, every }: {
     main: Extract<DocumentResult, { ok: true }>;
     game: Extract<GameFileResult, { ok: true }>;
+    /** What listens on all addresses. */
+    every: string;
   },
   { env, flags }: LoadInput,
 ): Merged {
@@ -145,10 +198,29 @@ function merge(
     }
   }
   const set = (path: string, value: unknown, source: string) => {
-    if (lay(document, path, value)) places.set(path, { source, path });
+    if (lay(document, path.split("."), value)) places.set(path, { source, path });
   };
+  /** The original's key for what are two here. */
+  const setListen = (text: unknown, source: string) => {
+    const listen = parseListen(text);
+    if (listen === undefined) return;
+    const place = { source, path: "gateway.listen" };
+    document.http_host = listen.host === "" ? every : listen.host;
+    document.http_port = listen.port;
+    places.set("http_host", place).set("http_port", place);
+  };
+  if (isObject(document.gateway)) {
+    const source = sourceOfFile(main.path ?? defaultConfigPath);
+    const { listen: text } = document.gateway;
+    const beside = { source, host: document.http_host, port: document.http_port };
+    const conflict = listenConflict(text, beside);
+    if (conflict !== undefined) faults.push(conflict);
+    setListen(text, source);
+  }
 
   const paths = new Map([...specs.keys()].map((path) => [environmentNameOf(path), path]));
+  const listenVariable = environmentNameOf("gateway.listen");
+  setListen(env[listenVariable], `environment ${listenVariable}`);
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(environmentPrefix) || otherVariables.includes(name)) continue;
     const path = paths.get(name);
@@ -178,65 +250,19 @@ function showName(name: string): string {
 }
 
 /** False when the file holds something else where the section should be: the schema says so. */
-function lay(document: Record<string, unknown>, path: string, value: unknown): boolean {
-  const [first = "", second] = path.split(".");
-  if (second === undefined) {
+function lay(
+  document: Record<string, unknown>,
+  [first = "", ...rest]: readonly string[],
+  value: unknown,
+): boolean {
+  if (rest.length === 0) {
     document[first] = value;
     return true;
   }
   const section = document[first] ?? {};
   if (!isObject(section)) return false;
-  document[first] = { ...section, [second]: value };
+  const copy = { ...section };
+  if (!lay(copy, rest, value)) return false;
+  document[first] = copy;
   return true;
-}
-
-function reservedIn(document: unknown): ReservedSections {
-  const sections: { -readonly [name in keyof ReservedSections]: JsonSection } = {};
-  if (!isObject(document)) return sections;
-  for (const name of reservedSections) {
-    const section = document[name];
-    if (section !== undefined) sections[name] = section as JsonSection;
-  }
-  return sections;
-}
-
-function complete(
-  values: ReadonlyMap<string, unknown>,
-  { reserved, implied }: { reserved: ReservedSections; implied: DefaultHost | undefined },
-): Settings {
-  const fill = <Section>(
-    keys: { readonly [key in keyof Section]: KeySpec },
-    prefix: string,
-  ): Section => {
-    const entries = Object.entries<KeySpec>(keys);
-    // The schema has checked each value against the specification of its key.
-    return Object.fromEntries(
-      entries.map(([key, spec]) => [key, values.get(prefix + key) ?? spec.default]),
-    ) as Section;
-  };
-  const root = fill<RootSettings>(rootKeys, "");
-  const game = fill<GameConfig>(gameKeys, "game.");
-  const bytesBurst = values.has("game.bytesBurst")
-    ? game.bytesBurst
-    : Math.max(game.bytesBurst, game.maxPacketBytes);
-  const host = implied?.host ?? root.host;
-  const watchdog = fill<Settings["watchdog"]>(watchdogKeys, "watchdog.");
-  const nextPort = root.tcp_port === 0 ? 0 : root.tcp_port + 1;
-  const udpPort = root.udp_port === 0 ? nextPort : root.udp_port;
-  return {
-    ...root,
-    host,
-    udp_port: udpPort,
-    // Where the host is implied, root.host is the default: what nobody asked for opens no HTTP.
-    http_host: root.http_host === "" ? root.host : root.http_host,
-    log: fill<Settings["log"]>(logKeys, "log."),
-    watchdog: {
-      ...watchdog,
-      health_host: watchdog.health_host === "" ? reachableAddress(host) : watchdog.health_host,
-      health_tcp_port: watchdog.health_tcp_port === 0 ? root.tcp_port : watchdog.health_tcp_port,
-      health_udp_port: watchdog.health_udp_port === 0 ? udpPort : watchdog.health_udp_port,
-    },
-    game: { ...game, bytesBurst },
-    ...reserved,
-  };
 }

@@ -2,8 +2,11 @@ import { brokenFile, showFound } from "./faults.ts";
 import type { Fault } from "./faults.ts";
 import { parseJsonc } from "./jsonc.ts";
 
-/** More is no configuration; reading it would only hold up the start. */
-const configBytesMax = 16 * 2 ** 20;
+/** More is no configuration; reading it would only hold up the start. A file with a million routes
+ * has about 80 MB. */
+export const configBytesMax: number = 256 * 2 ** 20;
+/** Of files without routes. */
+export const smallFileBytesMax: number = 16 * 2 ** 20;
 
 /** What is needed of the files port. */
 export interface SettingsFiles {
@@ -22,7 +25,7 @@ export type DocumentResult =
 /** Reads a file of JSON with comments. Rejects only for what is no failure of the file system. */
 export async function readDocument(
   files: SettingsFiles,
-  { path, isRequired }: { path: string; isRequired: boolean },
+  { path, isRequired, bytesMax }: { path: string; isRequired: boolean; bytesMax: number },
 ): Promise<DocumentResult> {
   const source = sourceOfFile(path);
   const refuse = (problem: string): DocumentResult => ({
@@ -37,10 +40,10 @@ export async function readDocument(
       return { ok: true, path: undefined, document: {} };
     }
     if (info.kind !== "file") return refuse(`it must be a file, found a ${info.kind}`);
-    if (info.bytes > configBytesMax) {
-      return refuse(`it must be at most ${configBytesMax} bytes, found ${info.bytes}`);
+    if (info.bytes > bytesMax) {
+      return refuse(`it must be at most ${bytesMax} bytes, found ${info.bytes}`);
     }
-    bytes = await files.read(path, { bytesMax: configBytesMax });
+    bytes = await files.read(path, { bytesMax });
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;

@@ -9,7 +9,7 @@ import {
   port,
 } from "./key_ranges.ts";
 import type { SpecsOf } from "./key_spec.ts";
-import type { LogSettings, ReservedSection, WatchdogSettings } from "./settings.ts";
+import type { LogSettings, WatchdogSettings } from "./settings.ts";
 
 /** Keys of the section `log`. */
 export const logKeys: SpecsOf<LogSettings> = {
@@ -125,13 +125,4 @@ export const watchdogKeys: SpecsOf<WatchdogSettings> = {
     means: "Size at which each of these logs is rotated",
   },
   log_files_max: { ...logFiles, default: 3, means: "Files kept of each of these logs" },
-};
-
-/** Sections taken as they are until their part is built in, and what they will hold. */
-export const reservedKeys: { readonly [name in ReservedSection]: string } = {
-  gateway: "Message gateway (WebSocket clients)",
-  routes: "Routes of the message gateway to its upstreams",
-  buffer: "Durable buffer of the message gateway",
-  metrics: "Metrics of the message gateway",
-  memory: "Memory limits of the message gateway",
 };

@@ -1,14 +1,17 @@
 import type { GameConfig } from "./game_config.ts";
+import type { GatewayConfig } from "./gateway_config.ts";
 
 /**
  * What the configuration says, checked and complete: defaults are filled in and values that depend on
  * others are worked out. Keys are spelled as in the file, so there is one name for each idea.
  * Paths are as written: relative ones are relative to the working directory.
  */
-export interface Settings extends RootSettings, ReservedSections {
+export interface Settings extends RootSettings {
   readonly log: LogSettings;
   readonly watchdog: WatchdogSettings;
   readonly game: GameConfig;
+  /** The sections `gateway`, `routes`, `buffer`, `metrics` and `memory`. */
+  readonly gateway: GatewayConfig;
 }
 
 /** The flat keys; each is a flag of `serve` too. */
@@ -85,19 +88,6 @@ export interface WatchdogSettings {
   readonly log_bytes_max: number;
   readonly log_files_max: number;
 }
-
-/** Sections whose parts are not built in yet: taken as they are. Absent ones are undefined. */
-export type ReservedSections = { readonly [name in ReservedSection]?: JsonSection };
-
-export const reservedSections = [
-  "gateway",
-  "routes",
-  "buffer",
-  "metrics",
-  "memory",
-] as const;
-export type ReservedSection = (typeof reservedSections)[number];
-export type JsonSection = Readonly<Record<string, unknown>> | readonly unknown[];
 
 export type DriftMode = "none" | "route" | "flow" | "protobuf";
 export type TcpPortMode = "auto" | "game" | "host";

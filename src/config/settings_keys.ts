@@ -5,17 +5,38 @@
 import type { KeySpec } from "./key_spec.ts";
 import { rootKeys } from "./root_keys.ts";
 import { gameKeys } from "./game_keys.ts";
+import { gatewaySections } from "./gateway_sections.ts";
 import { logKeys, watchdogKeys } from "./section_keys.ts";
 
-/** Each key with its path in the file: `tcp_port`, `log.level`, `watchdog.health_host`. */
+/** The sections with keys by their path, each after the one that it is in; "" is the root. */
+export function settingSections(): Map<string, Readonly<Record<string, KeySpec>>> {
+  return new Map<string, Readonly<Record<string, KeySpec>>>([
+    ["", rootKeys],
+    ["log", logKeys],
+    ["watchdog", watchdogKeys],
+    ["game", gameKeys],
+    ...gatewaySections,
+  ]);
+}
+
+/** Each key with its path in the file: `tcp_port`, `log.level`, `gateway.rateLimit.burstSize`. */
 export function settingKeys(): Map<string, KeySpec> {
-  const keys = new Map<string, KeySpec>(Object.entries<KeySpec>(rootKeys));
-  for (const [name, spec] of Object.entries<KeySpec>(logKeys)) keys.set(`log.${name}`, spec);
-  for (const [name, spec] of Object.entries<KeySpec>(watchdogKeys)) {
-    keys.set(`watchdog.${name}`, spec);
+  const keys = new Map<string, KeySpec>();
+  for (const [section, specs] of settingSections()) {
+    for (const [name, spec] of Object.entries(specs)) keys.set(pathOf(section, name), spec);
   }
-  for (const [name, spec] of Object.entries<KeySpec>(gameKeys)) keys.set(`game.${name}`, spec);
   return keys;
+}
+
+/** The path of a key or section in another. */
+export function pathOf(section: string, name: string): string {
+  return section === "" ? name : `${section}.${name}`;
+}
+
+/** The path of the section that a key or section is in; "" for the root. */
+export function sectionOf(path: string): string {
+  const dot = path.lastIndexOf(".");
+  return dot === -1 ? "" : path.slice(0, dot);
 }
 
 /** `drainSeconds` and `tcp_port` as parts of a flag: `drain-seconds`, `tcp-port`. */
@@ -25,7 +46,7 @@ export function kebabCase(name: string): string {
 
 /** The flag that sets a key: `--tcp-port`, `--log-level`, and without its section for the watchdog. */
 export function flagOf(path: string): string {
-  return `--${kebabCase(path.replace(/^watchdog\./, "").replace(".", "-"))}`;
+  return `--${kebabCase(path.replace(/^watchdog\./, "").replaceAll(".", "-"))}`;
 }
 
 /** The environment variable that sets a key: `FREEKILL_GW_LOG__LEVEL` for `log.level`. */

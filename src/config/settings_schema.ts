@@ -8,13 +8,12 @@ import { nearestWord } from "../base/suggest.ts";
 import { durationPattern, parseDuration, parseSize, sizePattern } from "../base/units.ts";
 import { showFound, showKey, showSecret, unknownKey, wrongValue } from "./faults.ts";
 import type { Fault, Place } from "./faults.ts";
-import { reservedSections } from "./settings.ts";
 import { allowedBy, allowedMember } from "./key_spec.ts";
 import type { KeySpec } from "./key_spec.ts";
-import { gameKeys } from "./game_keys.ts";
-import { rootKeys } from "./root_keys.ts";
-import { logKeys, reservedKeys, watchdogKeys } from "./section_keys.ts";
-import { settingKeys } from "./settings_keys.ts";
+import { routesJsonSchema } from "./gateway_routes.ts";
+import { ignoredGatewayKeys } from "./gateway_sections.ts";
+import { goDurationPattern, parseNanoseconds } from "./nanoseconds.ts";
+import { pathOf, sectionOf, settingKeys, settingSections } from "./settings_keys.ts";
 
 /** More addresses than that belong into a firewall. */
 const addressesMax = 1_000;
@@ -47,7 +46,7 @@ export function checkDocument(
 
 /** JSON Schema (draft 2020-12) of the configuration file, for editors and other programs. */
 export function settingsJsonSchema(): Record<string, unknown> {
-  const { schema, notes } = settingsSchema();
+  const { schema, notes, routes } = settingsSchema();
   return {
     title: "Configuration of freekill-gw",
     ...z.toJSONSchema(schema, {
@@ -57,6 +56,7 @@ export function settingsJsonSchema(): Record<string, unknown> {
         // The library leaves out the defaults of values that are transformed.
         const value = notes.get(zodSchema)?.default;
         if (value !== undefined) jsonSchema.default = value;
+        if (zodSchema === routes) Object.assign(jsonSchema, routesJsonSchema);
       },
     }),
   };
@@ -66,31 +66,31 @@ type Notes = ReturnType<typeof z.registry<{ description: string; default?: unkno
 
 function settingsSchema() {
   const notes: Notes = z.registry();
-  const section = (keys: Readonly<Record<string, KeySpec>>) =>
-    Object.fromEntries(
-      Object.entries(keys).map(([key, spec]) => {
-        const schema = z.optional(schemaOf(spec));
-        notes.add(schema, { description: spec.means, default: spec.default });
-        return [key, schema];
-      }),
-    );
-  const reserved = Object.fromEntries(
-    reservedSections.map((name) => {
-      const anything = z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]);
-      const schema = z.optional(anything);
-      notes.add(schema, { description: reservedKeys[name] });
-      return [name, schema];
-    }),
-  );
-  const schema = z.strictObject({
-    $schema: z.optional(z.string()),
-    ...section(rootKeys),
-    log: z.optional(z.strictObject(section(logKeys))),
-    watchdog: z.optional(z.strictObject(section(watchdogKeys))),
-    game: z.optional(z.strictObject(section(gameKeys))),
-    ...reserved,
-  });
-  return { schema, notes };
+  const sections = settingSections();
+  // Its rules are checked by themselves: there may be a million of them.
+  const routes = z.optional(z.array(z.unknown()));
+  const membersOf = (section: string): Record<string, z.ZodMiniType> => {
+    const members: Record<string, z.ZodMiniType> = {};
+    for (const [key, spec] of Object.entries(sections.get(section) ?? {})) {
+      const schema = z.optional(schemaOf(spec));
+      notes.add(schema, { description: spec.means, default: spec.default });
+      members[key] = schema;
+    }
+    for (const [path, meant] of ignoredGatewayKeys) {
+      if (sectionOf(path) !== section) continue;
+      const schema = z.optional(z.unknown());
+      notes.add(schema, { description: `${meant}: without effect, kept for old files` });
+      members[path.slice(section.length + 1)] = schema;
+    }
+    for (const path of sections.keys()) {
+      if (path === "" || sectionOf(path) !== section) continue;
+      const inner = z.optional(z.strictObject(membersOf(path)));
+      members[section === "" ? path : path.slice(section.length + 1)] = inner;
+    }
+    return members;
+  };
+  const schema = z.strictObject({ $schema: z.optional(z.string()), ...membersOf(""), routes });
+  return { schema, notes, routes };
 }
 
 function schemaOf(spec: KeySpec): z.ZodMiniType {
@@ -115,6 +115,20 @@ function schemaOf(spec: KeySpec): z.ZodMiniType {
       return z.union([whole(spec), unitText(durationPattern, parseDuration, spec)]);
     case "bytes":
       return z.union([whole(spec), unitText(sizePattern, parseSize, spec)]);
+    case "share":
+      return z.number().check(z.gte(spec.min), z.lte(spec.max));
+    case "duration": {
+      const range = { min: spec.minMs, max: spec.maxMs };
+      const isInRange = (nanoseconds: number) => {
+        const ms = parseNanoseconds(nanoseconds);
+        return ms !== undefined && ms >= range.min && ms <= range.max;
+      };
+      const number = z.number().check(z.gte(0), z.refine(isInRange));
+      return z.union([
+        z.pipe(number, z.transform((nanoseconds: number) => parseNanoseconds(nanoseconds))),
+        unitText(goDurationPattern, parseNanoseconds, range),
+      ]);
+    }
     case "seconds": {
       const seconds = z.number().check(z.gte(spec.min), z.lte(spec.max));
       const parse = (text: string) => (parseDuration(text) ?? NaN) / 1_000;
@@ -176,25 +190,16 @@ function faultsOf(issues: readonly Issue[], placeOf: (path: string) => Place): F
 
 function allowedAt(path: string): string {
   if (path === "$schema") return "a text";
-  return (reservedSections as readonly string[]).includes(path)
-    ? "an object or a list"
-    : "an object";
+  return path === "routes" ? "a list of rules" : "an object";
 }
 
 /** Of the keys of the same section; or the same key in another section, where it would be right. */
 function meantBy(key: string, section: string, paths: readonly string[]): string | undefined {
-  const prefix = section === "" ? "" : `${section}.`;
-  const here = paths.filter((path) => path.startsWith(prefix) && section === sectionOf(path));
-  const names = here.map((path) => path.slice(prefix.length));
-  const sections = section === "" ? ["log", "watchdog", "game", ...reservedSections] : [];
-  const near = nearestWord(key, [...names, ...sections]);
-  if (near !== undefined) return prefix + near;
+  const known = [...paths, ...settingSections().keys(), "routes"];
+  const here = known.filter((path) => path !== "" && sectionOf(path) === section);
+  const near = nearestWord(key, here.map((path) => path.slice(path.lastIndexOf(".") + 1)));
+  if (near !== undefined) return pathOf(section, near);
   return paths.find((path) => path === key || path.endsWith(`.${key}`));
-}
-
-function sectionOf(path: string): string {
-  const dot = path.indexOf(".");
-  return dot === -1 ? "" : path.slice(0, dot);
 }
 
 function showPath(path: readonly PropertyKey[]): string {
@@ -206,10 +211,10 @@ function showPath(path: readonly PropertyKey[]): string {
 }
 
 function valueAt(data: Readonly<Record<string, unknown>>, path: string): unknown {
-  const [first = "", second] = path.split(".");
-  const value = data[first];
-  if (second === undefined) return value;
-  return typeof value === "object" && value !== null
-    ? (value as Readonly<Record<string, unknown>>)[second]
-    : undefined;
+  let value: unknown = data;
+  for (const part of path.split(".")) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[part];
+  }
+  return value;
 }

@@ -8,4 +8,8 @@ export interface Clock {
   after(ms: number, call: () => void): () => void;
   /** Calls again and again; returns how to stop. */
   every(ms: number, call: () => void): () => void;
+  /** Calls once, in order of asking, when all that the sockets have ready in this turn of the event
+   * loop was reported: for one write that answers all of it. Never within the call; not to be
+   * cancelled. */
+  soon(call: () => void): void;
 }

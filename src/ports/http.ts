@@ -8,6 +8,9 @@ export interface HttpPeer {
 
 /** What a WebSocket upgrade request says, before it is accepted. */
 export interface UpgradeRequest extends HttpPeer {
+  /** The absolute URL as one text, not more normalised than the runtime does by itself. */
+  readonly href: string;
+  /** Parsed when it is read for the first time. */
   readonly url: URL;
   readonly headers: Headers;
 }
@@ -47,6 +50,8 @@ export interface WebSocketConnection<T> {
    * closed one.
    */
   send(message: string | Uint8Array): boolean;
+  /** As `send` for each of them in turn, in as few writes as can be. */
+  sendAll(messages: readonly (string | Uint8Array)[]): boolean;
   ping(bytes?: Uint8Array): void;
   /**
    * Starts the closing handshake; a peer that does not answer is cut off within 5 seconds. From
@@ -65,6 +70,8 @@ export interface WebSocketHandlers<T> {
   open(connection: WebSocketConnection<T>): void;
   /** Text as a string, binary as bytes that are valid only during the call. */
   message(connection: WebSocketConnection<T>, message: string | Uint8Array): void;
+  /** A ping of the peer came; it is answered already. */
+  ping?(connection: WebSocketConnection<T>): void;
   pong(connection: WebSocketConnection<T>): void;
   drain(connection: WebSocketConnection<T>): void;
   /**
@@ -77,12 +84,21 @@ export interface WebSocketHandlers<T> {
 export interface WebSocketLimits {
   readonly messageBytesMax: number;
   readonly outboundBytesMax: number;
-  /** Messages and bytes per second with a burst of `burstSeconds` seconds' worth; more is `flood`. */
+  /**
+   * Messages and bytes per second with a burst of `burstSeconds` seconds' worth; more is `flood`.
+   * Meant for gross floods: after a while below the rate, up to two bursts may pass at once.
+   */
   readonly inbound: {
     readonly messagesPerSecond: number;
     readonly bytesPerSecond: number;
     readonly burstSeconds: number;
   };
+}
+
+/** Counts the payloads of messages; the adapter adds to what is there. Control frames, frame headers,
+ * and messages that were refused as too big or a flood, are not in it. */
+export interface WebSocketTraffic {
+  bytesReceived: number;
 }
 
 export interface HttpServer {
@@ -107,6 +123,7 @@ export interface HttpListenOptions<T> {
   readonly webSocket?: {
     readonly limits: WebSocketLimits;
     readonly handlers: WebSocketHandlers<T>;
+    readonly traffic?: WebSocketTraffic;
   };
 }
 

@@ -1,8 +1,10 @@
 import type { Clock } from "./clock.ts";
+import type { CryptoPort } from "./crypto.ts";
 import type { FilesPort } from "./files.ts";
 import type { HttpServerPort } from "./http.ts";
 import type { LineShellPort } from "./line_shell.ts";
 import type { LogPort } from "./log.ts";
+import type { LogFilesPort } from "./log_file.ts";
 import type { ProcessPort } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { SqlitePort } from "./sqlite.ts";
@@ -24,11 +26,15 @@ export interface Runtime {
   readonly sqlite: SqlitePort;
   readonly workers: WorkersPort;
   readonly files: FilesPort;
+  /** Of the gateway's message log. */
+  readonly logFiles: LogFilesPort;
   readonly process: ProcessPort;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: LogPort;
   readonly zlib: Zlib;
+  /** What takes long in it belongs on a thread of its own. */
+  readonly crypto: CryptoPort;
   readonly lineShell: LineShellPort;
   /** Gives back memory that is not used any more, as far as the runtime lets a program ask for it. */
   collectGarbage(): void;

@@ -74,6 +74,15 @@ export interface TcpListener {
   close(): Promise<void>;
 }
 
+/** TLS for a connection that this side opens. The certificate is always verified. */
+export interface TlsOptions {
+  /** The name that the certificate must be for, and that is asked for (SNI). When it is an address,
+   * the certificate must be for `host`. */
+  readonly serverName: string;
+  /** PEM of the only authorities to trust; those of the system when absent. */
+  readonly authorities?: string;
+}
+
 export interface TcpPort {
   /**
    * Listens; `::` takes IPv4 too. TCP_NODELAY and keep-alive are on for each connection.
@@ -84,12 +93,15 @@ export interface TcpPort {
   ): Promise<TcpListener>;
   /**
    * Connects; resolves after `open` was called. Rejects with an Error (`code` kept, such as
-   * ECONNREFUSED; `ETIMEDOUT` after `timeoutMs`), and then no handler is called.
+   * ECONNREFUSED; `ETIMEDOUT` after `timeoutMs`), and then no handler is called. With `tls` the
+   * connection opens once the server's certificate was found good; else it is closed, and the error
+   * says why (DEPTH_ZERO_SELF_SIGNED_CERT, ERR_TLS_CERT_ALTNAME_INVALID, …).
    */
   connect<T>(
     options: {
       host: string;
       port: number;
+      tls?: TlsOptions;
       timeoutMs: number;
       limits: TcpLimits;
       handlers: TcpHandlers<T>;

@@ -52,6 +52,22 @@ export function clockConformance(
       assert.equal(count, 3);
     });
 
+    it("soon() calls once, in order of asking, after the caller's turn and its microtasks", async () => {
+      const calls: string[] = [];
+      clock.soon(() => {
+        calls.push("first");
+        clock.soon(() => calls.push("asked within"));
+      });
+      clock.soon(() => calls.push("second"));
+      assert.deepEqual(calls, []);
+      await Promise.resolve();
+      assert.deepEqual(calls, []);
+      await pass(5);
+      assert.deepEqual(calls, ["first", "second", "asked within"]);
+      await pass(5);
+      assert.equal(calls.length, 3);
+    });
+
     it("monotonic() never goes back, and now() is in milliseconds", async () => {
       let last = clock.monotonic();
       const wall = clock.now();

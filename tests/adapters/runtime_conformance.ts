@@ -15,6 +15,7 @@ export function runtimeConformance(name: "bun" | "deno", runtime: Runtime): void
       "sqlite",
       "workers",
       "files",
+      "logFiles",
       "process",
       "clock",
       "random",

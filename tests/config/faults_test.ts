@@ -5,7 +5,6 @@ import { effectiveConfig } from "../../src/config/effective_config.ts";
 import { showFault } from "../../src/config/faults.ts";
 import { loadSettings } from "../../src/config/load_settings.ts";
 import type { LoadResult } from "../../src/config/load_settings.ts";
-import { reservedSections } from "../../src/config/settings.ts";
 import { environmentNameOf, settingKeys } from "../../src/config/settings_keys.ts";
 import { fakeFiles } from "../fakes/files.ts";
 
@@ -17,13 +16,13 @@ describe("loadSettings() with every key wrong", () => {
   it("reports each of them at once, on one line, with path, found and allowed", async () => {
     const document: Record<string, unknown> = { tcp_prot: 1, $schema: 5 };
     for (const path of settingKeys().keys()) put(document, path, { wrong: true });
-    for (const name of reservedSections) document[name] = "wrong";
+    document.routes = "wrong";
     put(document, "log.levle", 1);
     const result = await load(document);
     assert.ok(!result.ok);
     const expected = [
       ...settingKeys().keys(),
-      ...reservedSections,
+      "routes",
       "tcp_prot",
       "log.levle",
       "$schema",
@@ -103,7 +102,20 @@ describe("loadSettings() with every key wrong", () => {
     ],
     ["log", [], "log must be an object, got an empty list"],
     ["game", 5, "game must be an object, got 5"],
-    ["gateway", 5, "gateway must be an object or a list, got 5"],
+    ["gateway", 5, "gateway must be an object, got 5"],
+    ["gateway.rateLimit", [], "gateway.rateLimit must be an object, got an empty list"],
+    ["routes", {}, "routes must be a list of rules, got an object"],
+    [
+      "gateway.connectionTimeout",
+      "90",
+      'gateway.connectionTimeout must be 50ms–1d, as a text such as "90s" or a number of nanoseconds, got "90"',
+    ],
+    [
+      "gateway.rateLimit.burstSize",
+      0,
+      "gateway.rateLimit.burstSize must be 1–1000000, got 0",
+    ],
+    ["memory.highWatermark", 1.5, "memory.highWatermark must be 0.1–1, got 1.5"],
     ["game.capacity", "many", 'game.capacity must be 0–2147483647, got "many"'],
     [
       "game.banWords",
@@ -137,6 +149,17 @@ describe("loadSettings() with every key wrong", () => {
       "health_timeout_ms",
       "health_timeout_ms is not a setting. Did you mean watchdog.health_timeout_ms?",
     ],
+    [
+      "gateway.ratelimit.burst_size",
+      "gateway.ratelimit is not a setting. Did you mean gateway.rateLimit?",
+    ],
+    [
+      "gateway.security.allowedOrigin",
+      "gateway.security.allowedOrigin is not a setting. " +
+      "Did you mean gateway.security.allowedOrigins?",
+    ],
+    ["buffr", "buffr is not a setting. Did you mean buffer?"],
+    ["rotues", "rotues is not a setting. Did you mean routes?"],
     ["frobnicate", "frobnicate is not a setting."],
     ["a\nb", '"a\\nb" is not a setting.'],
   ];
@@ -172,12 +195,15 @@ describe("secrets", () => {
     assert.doesNotMatch(JSON.stringify(result), /hunter2/);
   });
 
-  it("are not in the effective configuration, in sections of later parts neither", async () => {
+  it("are not in the effective configuration, in URLs neither", async () => {
     const token = "0123456789abcdef-hunter2";
     const result = await load({
       control_token: token,
-      gateway: { api: { tokens: [token], api_key: token, port: 5 } },
-      routes: [{ password: token }],
+      gateway: { maxConnections: 5 },
+      routes: [
+        { clientIdPrefix: "", upstream: `ws://user:${secret}@host/` },
+        { clientIdPrefix: "a", upstreams: [`wss://${secret}@host/`, "echo:"] },
+      ],
     });
     assert.ok(result.ok);
     assert.equal(result.settings.control_token, token);
@@ -185,13 +211,31 @@ describe("secrets", () => {
     assert.doesNotMatch(JSON.stringify(shown), /hunter2/);
     assert.equal(shown.control_token, "(not shown)");
     assert.equal(shown.tcp_port, 9_527);
-    assert.equal(JSON.stringify(shown.gateway).includes('"port":5'), true);
+    assert.equal(JSON.stringify(shown.gateway).includes('"maxConnections":5'), true);
+  });
+
+  it("are not in the fault of a URL", async () => {
+    const result = await load({
+      routes: [{ clientIdPrefix: "", upstream: `http://user:${secret}@host/` }],
+    });
+    assert.ok(!result.ok);
+    assert.doesNotMatch(JSON.stringify(result), /hunter2/);
   });
 });
 
 describe("effectiveConfig()", () => {
   it("loads again as the same settings", async () => {
-    const first = await load({ tcp_port: 70, log: { bytes_max: "1MiB" }, routes: { a: 1 } });
+    const first = await load({
+      tcp_port: 70,
+      log: { bytes_max: "1MiB" },
+      gateway: { connectionTimeout: "1h30m", security: { allowedOrigins: ["https://a.example"] } },
+      routes: [
+        { clientIdPrefix: "", openclawGateway: "ws://host" },
+        { clientIdPrefix: "a", upstreams: ["echo:1", "echo:2"], strategy: "least-pending" },
+      ],
+      buffer: { maxBytes: "2GiB", dedupWindow: 60_000_000_000 },
+      memory: { highWatermark: 0.7 },
+    });
     assert.ok(first.ok);
     const again = await load(effectiveConfig(first.settings));
     assert.ok(again.ok);
@@ -201,7 +245,7 @@ describe("effectiveConfig()", () => {
 
 describe("loadSettings() with arbitrary values", () => {
   it("gives settings or faults of one printable line each, and never throws", async () => {
-    const paths = [...settingKeys().keys(), "game", "other", "log", "watchdog"];
+    const paths = [...settingKeys().keys(), "game", "other", "log", "gateway", "routes"];
     const entry = fc.tuple(fc.constantFrom(...paths), fc.jsonValue({ maxDepth: 2 }));
     await fc.assert(fc.asyncProperty(fc.array(entry, { maxLength: 6 }), async (entries) => {
       const document: Record<string, unknown> = {};
@@ -227,13 +271,16 @@ describe("loadSettings() with arbitrary values", () => {
 });
 
 function put(document: Record<string, unknown>, path: string, value: unknown): void {
-  const [first = "", second] = path.split(".");
-  if (second === undefined) document[first] = value;
-  else {
-    const section = document[first];
-    const isSection = typeof section === "object" && section !== null && !Array.isArray(section);
-    document[first] = { ...(isSection ? section : {}), [second]: value };
+  const [first = "", ...rest] = path.split(".");
+  if (rest.length === 0) {
+    document[first] = value;
+    return;
   }
+  const section = document[first];
+  const isSection = typeof section === "object" && section !== null && !Array.isArray(section);
+  const copy = isSection ? { ...section } : {};
+  put(copy, rest.join("."), value);
+  document[first] = copy;
 }
 
 async function load(

@@ -149,16 +149,6 @@ describe("loadSettings() file", () => {
     assert.equal(settings.watchdog.health_interval_s, 0.5);
   });
 
-  it("passes the sections of later parts through as they are", async () => {
-    const settings = await settingsFrom({
-      file: `{"gateway": {"port": 5, "deep": [{"x": null}]}, "routes": [{"a": 1}], "memory": {}}`,
-    });
-    assert.deepEqual(settings.gateway, { port: 5, deep: [{ x: null }] });
-    assert.deepEqual(settings.routes, [{ a: 1 }]);
-    assert.deepEqual(settings.memory, {});
-    assert.equal("buffer" in settings, false);
-  });
-
   const refusals: readonly [
     promise: string,
     text: string | Uint8Array,
@@ -215,9 +205,21 @@ describe("loadSettings() file", () => {
     assert.deepEqual(await lines("here"), [
       'Cannot use config "here": it must be a file, found a directory',
     ]);
-    await files.replace("big.json", new Uint8Array(16 * 2 ** 20 + 1));
-    assert.deepEqual(await lines("big.json"), [
-      'Cannot use config "big.json": it must be at most 16777216 bytes, found 16777217',
+    await files.replace("big.json", new Uint8Array());
+    const bytes = 256 * 2 ** 20 + 1;
+    const huge = {
+      info: async (path: string) =>
+        path === "big.json" ? { kind: "file" as const, bytes } : undefined,
+      read: files.read.bind(files),
+    };
+    const tooLarge = await loadSettings({
+      files: huge,
+      env: {},
+      flags: {},
+      configPath: "big.json",
+    });
+    assert.deepEqual(tooLarge.ok ? [] : tooLarge.faults.map(showFault), [
+      'Cannot use config "big.json": it must be at most 268435456 bytes, found 268435457',
     ]);
     files.failNext("EACCES");
     assert.deepEqual(await lines("big.json"), [

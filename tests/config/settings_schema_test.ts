@@ -4,7 +4,6 @@ import { describe, it } from "node:test";
 import { loadSettings } from "../../src/config/load_settings.ts";
 import { settingKeys } from "../../src/config/settings_keys.ts";
 import { settingsJsonSchema } from "../../src/config/settings_schema.ts";
-import { reservedSections } from "../../src/config/settings.ts";
 import { fakeFiles } from "../fakes/files.ts";
 
 const example = readFileSync(new URL("../../freekill-gw.example.json", import.meta.url));
@@ -20,7 +19,11 @@ describe("settingsJsonSchema()", () => {
     }
     assert.equal(schema.additionalProperties, false);
     assert.equal(propertyAt(schema, "log").additionalProperties, false);
-    for (const name of reservedSections) assert.ok(propertyAt(schema, name).description);
+    assert.equal(propertyAt(schema, "gateway.rateLimit").additionalProperties, false);
+    const routes = propertyAt(schema, "routes");
+    assert.equal(routes.type, "array");
+    assert.ok(routes.description);
+    assert.match(propertyAt(schema, "memory.gcInterval").description ?? "", /without effect/);
   });
 
   it("states ranges, choices and texts with units", () => {
@@ -47,7 +50,12 @@ describe("freekill-gw.example.json", () => {
     const fromExample = await loadSettings({ ...input, configPath: "example.json" });
     const fromNothing = await loadSettings(input);
     assert.ok(fromExample.ok && fromNothing.ok);
-    assert.deepEqual(fromExample.settings, fromNothing.settings);
+    // Its sections are what switches the gateway on.
+    const { gateway } = fromNothing.settings;
+    assert.deepEqual(fromExample.settings, {
+      ...fromNothing.settings,
+      gateway: { ...gateway, enabled: true },
+    });
     for (const path of settingKeys().keys()) {
       const name = path.replace(/^.*\./, "");
       assert.match(text, new RegExp(`^ *"${name}": `, "m"), path);

@@ -70,6 +70,12 @@ const inHandlers: typeof inGames = [
     `while true do pcall(function() ${forever} end) end`,
     "state",
   ],
+  ["a table that grows", bomb, "nothing"],
+  [
+    "a table that grows in the room",
+    "local r = ... r.all = {} while true do r.all[#r.all + 1] = #r.all .. '' end",
+    "room",
+  ],
   ["a pattern that backtracks", pattern, "state"],
   [
     "notices without end",

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/ports/clock.ts";
 
-/** Time that moves only when told to. */
+/** Time that moves only when told to; what `soon` asked for is called by the next `advance`, of 0 ms
+ * too. */
 export interface FakeClock extends Clock {
   /**
    * Moves time on and calls what falls due, in order of time and then of asking; `now` is each
@@ -71,6 +72,9 @@ export function fakeClock(startMs = 1_700_000_000_000): FakeClock {
     monotonic: () => elapsed,
     after: (ms, call) => add(ms, undefined, call),
     every: (ms, call) => add(ms, Math.max(ms, EVERY_MS_MIN), call),
+    soon(call) {
+      add(0, undefined, call);
+    },
     advance(ms) {
       const end = elapsed + ms;
       while (step(end));

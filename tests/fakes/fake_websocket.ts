@@ -86,6 +86,12 @@ export class FakeServerSocket<T> extends InboundMeter implements WebSocketConnec
     return !this.#closing && !this.#waiting;
   }
 
+  sendAll(messages: readonly (string | Uint8Array)[]): boolean {
+    let isFree = true;
+    for (const message of messages) isFree = this.send(message);
+    return isFree;
+  }
+
   ping(): void {
     if (!this.#closing) this.#post({ kind: "ping" });
   }
@@ -110,9 +116,10 @@ export class FakeServerSocket<T> extends InboundMeter implements WebSocketConnec
     if (this.#closing) return;
     if (bytes > limits.messageBytesMax) {
       this.#closeBy(webSocketCloseByAdapter.tooBig);
-    } else if (!this.admit(limits, this.#world.clock.monotonic(), bytes)) {
+    } else if (!this.admit(limits, bytes, () => this.#world.clock.monotonic())) {
       this.#closeBy(webSocketCloseByAdapter.flood);
     } else {
+      if (this.#owner.traffic !== undefined) this.#owner.traffic.bytesReceived += bytes;
       this.#guard(() => handlers.message(this, message));
     }
   }

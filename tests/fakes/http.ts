@@ -116,7 +116,7 @@ export class FakeHttp {
     const url = webSocketUrl(client.url);
     url.protocol = "http:";
     const headers = upgradeHeaders(url, client.protocols);
-    const request = { url, headers, ...this.#peer() };
+    const request = { href: url.href, url, headers, ...this.#peer() };
     try {
       const refusal = refuseUpgrade("GET", headers);
       if (refusal !== undefined) return refusedBy(refusal);

@@ -91,6 +91,7 @@ describe("SilenceTimer", () => {
         return () => {};
       },
       every: () => () => {},
+      soon: () => {},
     };
     const { timer, silent } = timerOf(clock);
     timer.add("spoke in time");

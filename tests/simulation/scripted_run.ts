@@ -1,6 +1,6 @@
 import type { LuaCall } from "../../src/game/lua/lua_host.ts";
 import type { RulesHost, RulesNotice } from "../../src/game/lua/rpc_rules.ts";
-import type { RulesRun, RulesRunEvents, TurnOutcome } from "../../src/game/lua/rules_queue.ts";
+import type { RulesRun, RulesRunEvents, TurnOutcome } from "../../src/game/lua/rules_run.ts";
 import { encodeCbor } from "../../src/wire/cbor_encode.ts";
 import type { FakeClock } from "../fakes/clock.ts";
 import type { Dice } from "./dice.ts";

@@ -13,6 +13,7 @@ import {
   internalError,
   refuseRequest,
   refuseUpgrade,
+  upgradeRequest,
 } from "../http_rules.ts";
 import {
   BunWebSocketConnection,
@@ -51,7 +52,11 @@ export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServe
 
 function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server<T> {
   const { webSocket, error } = options;
-  const owner: BunWebSocketOwner<T> | undefined = webSocket && { ...webSocket, error };
+  const owner: BunWebSocketOwner<T> | undefined = webSocket && {
+    traffic: { bytesReceived: 0 },
+    ...webSocket,
+    error,
+  };
   return Bun.serve<BunWebSocketConnection<T>>({
     hostname: options.host,
     port: options.port,
@@ -99,7 +104,7 @@ function upgrade<T>(
   const { headers } = request;
   const refusal = refuseUpgrade(request.method, headers);
   if (refusal !== undefined) return refusal;
-  const decision = owner.handlers.upgrade({ ...peer, url: new URL(url), headers });
+  const decision = owner.handlers.upgrade(upgradeRequest(url, headers, peer));
   if (!decision.accept) return decision.response;
   const data = new BunWebSocketConnection<T>(owner, decision.data, peer);
   // Left to itself Bun agrees to the first protocol that the peer offers.

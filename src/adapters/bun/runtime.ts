@@ -49,6 +49,16 @@ export function bunRuntime(options: {
       const module = require("../node/files.ts") as typeof import("../node/files.ts");
       return kept(this, "files", module.nodeFiles());
     },
+    get logFiles() {
+      const module = require(
+        "../node/message_log_files.ts",
+      ) as typeof import("../node/message_log_files.ts");
+      return kept(this, "logFiles", module.nodeLogFiles());
+    },
+    get crypto() {
+      const module = require("../node/crypto.ts") as typeof import("../node/crypto.ts");
+      return kept(this, "crypto", module.nodeCrypto());
+    },
     get zlib() {
       const module = require("../node/zlib.ts") as typeof import("../node/zlib.ts");
       return kept(this, "zlib", module.nodeZlib());

@@ -1,4 +1,4 @@
-import { plainAddress } from "../../base/address.ts";
+import { isIpAddress, plainAddress } from "../../base/address.ts";
 import { OutboundBuffer } from "../../base/outbound_buffer.ts";
 import { BindError } from "../../ports/bind_error.ts";
 import type {
@@ -8,8 +8,10 @@ import type {
   TcpLimits,
   TcpListener,
   TcpPort,
+  TlsOptions,
 } from "../../ports/tcp.ts";
 import { reportHandlerFailure } from "../handler_failure.ts";
+import { trustedAuthorities } from "../node/tls_authorities.ts";
 
 /** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
 const KEEP_ALIVE_MS = 60_000;
@@ -22,6 +24,7 @@ export interface TcpFailureHook {
 /** TCP through `Bun.listen` and `Bun.connect`: half the memory of `node:net` per idle connection. */
 export function bunTcp(hook: TcpFailureHook = {}): TcpPort {
   const handlerFailed = hook.handlerFailed?.bind(hook) ?? logFailure;
+  let authorities: string[] | undefined;
   return {
     async listen<T>(
       options: { host: string; port: number; limits: TcpLimits; handlers: TcpHandlers<T> },
@@ -32,12 +35,18 @@ export function bunTcp(hook: TcpFailureHook = {}): TcpPort {
       options: {
         host: string;
         port: number;
+        tls?: TlsOptions;
         timeoutMs: number;
         limits: TcpLimits;
         handlers: TcpHandlers<T>;
       },
     ): Promise<TcpConnection<T>> {
-      return connect(new Endpoint(options.limits, options.handlers, handlerFailed), options);
+      const { tls, ...where } = options;
+      const isSecure = tls !== undefined;
+      const endpoint = new Endpoint(options.limits, options.handlers, handlerFailed, isSecure);
+      if (tls === undefined) return connect(endpoint, where);
+      const ca = tls.authorities ?? (authorities ??= trustedAuthorities());
+      return connect(endpoint, { ...where, tls: { ...nameOf(tls), ca } });
     },
   };
 }
@@ -87,15 +96,27 @@ function errorCode(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** An address is no name to ask for, but the certificate must be for it all the same. */
+function nameOf(tls: TlsOptions): { serverName?: string } {
+  return isIpAddress(tls.serverName) ? {} : { serverName: tls.serverName };
+}
+
 function connect<T>(
   endpoint: Endpoint<T>,
-  { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
+  { host, port, timeoutMs, tls }: {
+    host: string;
+    port: number;
+    timeoutMs: number;
+    tls?: { serverName?: string; ca: string | string[] };
+  },
 ): Promise<TcpConnection<T>> {
   return new Promise((resolve, reject) => {
     let waiting = true;
+    let half: Bun.Socket<BunConnection<T>> | undefined;
     const fail = (error: unknown) => {
       waiting = false;
       clearTimeout(timer);
+      half?.terminate();
       reject(error);
     };
     const timer = setTimeout(() => {
@@ -103,22 +124,41 @@ function connect<T>(
       fail(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
     }, timeoutMs);
     const connection = new BunConnection(endpoint);
+    const opened = (socket: Bun.Socket<BunConnection<T>>) => {
+      waiting = false;
+      half = undefined;
+      clearTimeout(timer);
+      const failure = connection.opened(socket);
+      if (failure === null) resolve(connection);
+      else reject(failure.error);
+    };
+    const handlers = endpoint.socketHandlers();
     Bun.connect<BunConnection<T>>({
       hostname: host,
       port,
       allowHalfOpen: true,
       data: connection,
+      ...(tls === undefined ? {} : { tls: { ...tls, rejectUnauthorized: true } }),
       socket: {
-        ...endpoint.socketHandlers(),
+        ...handlers,
         open(socket) {
           // Bun cannot take back an attempt: one that succeeds after its time is up ends here.
-          if (!waiting) return socket.terminate();
-          waiting = false;
-          clearTimeout(timer);
-          const failure = connection.opened(socket);
-          if (failure === null) resolve(connection);
-          else reject(failure.error);
+          if (!waiting) socket.terminate();
+          else if (tls === undefined) opened(socket);
+          else half = socket;
         },
+        ...(tls === undefined ? {} : {
+          handshake(socket, success, error) {
+            if (!waiting) return;
+            if (success && error === null) opened(socket);
+            else fail(error ?? Object.assign(new Error("TLS failed"), { code: "EPROTO" }));
+          },
+          close(socket, error) {
+            if (!waiting) return void handlers.close?.(socket, error);
+            const reset = Object.assign(new Error("Connection reset"), { code: "ECONNRESET" });
+            fail(error ?? reset);
+          },
+        }),
         // Without it Bun prints the failure besides rejecting.
         connectError() {},
       },
@@ -131,15 +171,18 @@ class Endpoint<T> {
   readonly limits: TcpLimits;
   readonly handlers: TcpHandlers<T>;
   readonly handlerFailed: (error: unknown) => void;
+  readonly isSecure: boolean;
 
   constructor(
     limits: TcpLimits,
     handlers: TcpHandlers<T>,
     handlerFailed: (error: unknown) => void,
+    isSecure = false,
   ) {
     this.limits = limits;
     this.handlers = handlers;
     this.handlerFailed = handlerFailed;
+    this.isSecure = isSecure;
   }
 
   socketHandlers(): Bun.SocketHandler<BunConnection<T>> {
@@ -212,7 +255,9 @@ class BunConnection<T> implements TcpConnection<T> {
 
   destroy(): void {
     this.#reason ??= "local";
-    this.#socket?.end();
+    // With TLS Bun's end() waits for the peer to say that it closes too.
+    if (this.#endpoint.isSecure) this.#socket?.terminate();
+    else this.#socket?.end();
   }
 
   /** Takes the socket and tells the owner. Answers why not, when it did not open. */

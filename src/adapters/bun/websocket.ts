@@ -1,9 +1,11 @@
+import { plainAddress } from "../../base/address.ts";
 import {
   type HttpPeer,
   webSocketCloseByAdapter,
   type WebSocketConnection,
   type WebSocketHandlers,
   type WebSocketLimits,
+  type WebSocketTraffic,
 } from "../../ports/http.ts";
 import { asError, sendableClose } from "../http_rules.ts";
 import { InboundMeter } from "../inbound_meter.ts";
@@ -12,6 +14,7 @@ import { InboundMeter } from "../inbound_meter.ts";
 export interface BunWebSocketOwner<T> {
   readonly limits: WebSocketLimits;
   readonly handlers: WebSocketHandlers<T>;
+  readonly traffic: WebSocketTraffic;
   error(error: Error): void;
 }
 
@@ -23,31 +26,35 @@ type Socket<T> = Bun.ServerWebSocket<BunWebSocketConnection<T>>;
  */
 export class BunWebSocketConnection<T> extends InboundMeter implements WebSocketConnection<T> {
   data: T;
-  readonly remoteHost: string;
   readonly remotePort: number;
   readonly #owner: BunWebSocketOwner<T>;
-  /** Undefined before the handshake is over and after the close was reported. */
-  #socket: Socket<T> | undefined;
-  /** Whether a `drain` is owed. */
-  #waiting = false;
-  /** Whether the owner closed it or it broke a limit: only `close` is reported from then on. */
-  #closing = false;
+  /** While it is open; before and after that the address of its peer, which the socket knows too:
+   * so an idle connection keeps no text of its own. */
+  #socket: Socket<T> | string;
+  /** `waiting`: a `drain` is owed. `closing`: the owner closed it, or it broke a limit; only `close`
+   * is reported from then on. */
+  #state: "idle" | "waiting" | "closing" = "idle";
 
   constructor(owner: BunWebSocketOwner<T>, data: T, peer: HttpPeer) {
     super(owner.limits, performance.now());
     this.#owner = owner;
     this.data = data;
-    this.remoteHost = peer.remoteHost;
+    this.#socket = peer.remoteHost;
     this.remotePort = peer.remotePort;
   }
 
+  get remoteHost(): string {
+    const socket = this.#socket;
+    return typeof socket === "string" ? socket : plainAddress(socket.remoteAddress);
+  }
+
   get bufferedBytes(): number {
-    return this.#socket?.getBufferedAmount() ?? 0;
+    return typeof this.#socket === "string" ? 0 : this.#socket.getBufferedAmount();
   }
 
   send(message: string | Uint8Array): boolean {
     const socket = this.#socket;
-    if (socket === undefined || this.#closing) return false;
+    if (typeof socket === "string") return false;
     const sent = typeof message === "string"
       ? socket.sendText(message)
       : socket.sendBinary(message as Uint8Array<ArrayBuffer>);
@@ -55,14 +62,26 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
     if (sent > 0 || (sent === 0 && message.length === 0)) return true;
     // Without a `backpressureLimit` Bun drops only when the socket is gone.
     if (sent === 0) this.terminate();
-    else this.#checkBacklog(socket);
+    else this.#checkBacklog(socket, { ownerWaits: true });
     return false;
+  }
+
+  sendAll(messages: readonly (string | Uint8Array)[]): boolean {
+    const socket = this.#socket;
+    if (typeof socket === "string") return false;
+    let isFree = true;
+    socket.cork(() => {
+      for (const message of messages) isFree = this.send(message);
+    });
+    return isFree;
   }
 
   ping(bytes?: Uint8Array): void {
     const socket = this.#socket;
-    if (socket === undefined || this.#closing) return;
-    if (socket.ping(bytes as Uint8Array<ArrayBuffer>) < 0) this.#checkBacklog(socket);
+    if (typeof socket === "string") return;
+    if (socket.ping(bytes as Uint8Array<ArrayBuffer>) < 0) {
+      this.#checkBacklog(socket, { ownerWaits: true });
+    }
   }
 
   close(code: number, reason: string): void {
@@ -90,12 +109,16 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
 
   received(message: string | Uint8Array): void {
     const bytes = typeof message === "string" ? Buffer.byteLength(message) : message.byteLength;
-    if (this.#count(bytes)) this.#owner.handlers.message(this, message);
+    if (!this.#count(bytes)) return;
+    this.#owner.traffic.bytesReceived += bytes;
+    this.#owner.handlers.message(this, message);
   }
 
   /** Bun has put the pong into the buffer already: a peer that does not read must not fill it. */
   pinged(bytes: Uint8Array): void {
-    if (this.#count(bytes.byteLength) && this.#socket) this.#checkBacklog(this.#socket, false);
+    if (!this.#count(bytes.byteLength) || typeof this.#socket === "string") return;
+    this.#checkBacklog(this.#socket, { ownerWaits: false });
+    if (this.#state !== "closing") this.#owner.handlers.ping?.(this);
   }
 
   ponged(bytes: Uint8Array): void {
@@ -103,15 +126,16 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
   }
 
   drained(): void {
-    if (!this.#waiting || this.#closing || this.bufferedBytes > 0) return;
-    this.#waiting = false;
+    if (this.#state !== "waiting" || this.bufferedBytes > 0) return;
+    this.#state = "idle";
     this.#owner.handlers.drain(this);
   }
 
   /** The socket is gone, by whatever end. */
   closed(code: number, reason: string): void {
-    if (this.#closing) return;
-    this.#closing = true;
+    if (this.#state === "closing") return;
+    this.#state = "closing";
+    this.#socket = this.remoteHost;
     this.#report(peerClose(code, reason));
   }
 
@@ -122,31 +146,31 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
   }
 
   #count(bytes: number): boolean {
-    if (this.#closing) return false;
-    if (this.admit(this.#owner.limits, performance.now(), bytes)) return true;
+    if (this.#state === "closing") return false;
+    if (this.admit(this.#owner.limits, bytes, monotonic)) return true;
     const { code, reason } = webSocketCloseByAdapter.flood;
     this.close(code, reason);
     return false;
   }
 
-  #checkBacklog(socket: Socket<T>, ownerWaits = true): void {
-    if (socket.getBufferedAmount() <= this.#owner.limits.outboundBytesMax) {
-      this.#waiting ||= ownerWaits;
-      return;
-    }
+  /** After bytes could not leave at once. */
+  #checkBacklog(socket: Socket<T>, { ownerWaits }: { ownerWaits: boolean }): void {
+    if (ownerWaits) this.#state = "waiting";
+    if (socket.getBufferedAmount() <= this.#owner.limits.outboundBytesMax) return;
     const { code, reason } = webSocketCloseByAdapter.slowConsumer;
     this.close(code, reason);
   }
 
   #startClosing(close: { code: number; reason: string }): Socket<T> | undefined {
-    if (this.#closing) return undefined;
-    this.#closing = true;
+    if (this.#state === "closing") return undefined;
+    this.#state = "closing";
+    const socket = this.#socket;
+    this.#socket = this.remoteHost;
     queueMicrotask(() => this.#report(close));
-    return this.#socket;
+    return typeof socket === "string" ? undefined : socket;
   }
 
   #report({ code, reason }: { code: number; reason: string }): void {
-    this.#socket = undefined;
     try {
       this.#owner.handlers.close(this, code, reason);
     } catch (error) {
@@ -189,4 +213,8 @@ function peerClose(code: number, reason: string): { code: number; reason: string
     default:
       return webSocketCloseByAdapter.protocolError;
   }
+}
+
+function monotonic(): number {
+  return performance.now();
 }

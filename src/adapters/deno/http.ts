@@ -12,6 +12,7 @@ import {
   internalError,
   refuseRequest,
   refuseUpgrade,
+  upgradeRequest,
 } from "../http_rules.ts";
 import { connectionsMax } from "./file_limit.ts";
 import { headersOf, HttpExchange, urlOf, writeRawResponse } from "./http_exchange.ts";
@@ -87,8 +88,7 @@ async function upgrade<T>(
   try {
     if (response === undefined && webSockets !== undefined && asksForWebSocket(headers)) {
       response = refuseUpgrade(method, headers);
-      const peer = peerOf(incoming);
-      response ??= webSockets.upgrade({ ...peer, url: new URL(url), headers }, {
+      response ??= webSockets.upgrade(upgradeRequest(url, headers, peerOf(incoming)), {
         incoming,
         socket,
         head,

@@ -3,7 +3,9 @@ import type { WorkerEntry } from "../../ports/workers.ts";
 import { systemClock } from "../node/clock.ts";
 import { nodeFiles } from "../node/files.ts";
 import { nodeLineShell } from "../node/line_shell.ts";
+import { nodeCrypto } from "../node/crypto.ts";
 import { pinoLog } from "../node/log.ts";
+import { nodeLogFiles } from "../node/message_log_files.ts";
 import { nodeProcess } from "../node/process.ts";
 import { promptLine as newPromptLine } from "../node/prompt_line.ts";
 import { nodeRandom } from "../node/random.ts";
@@ -37,12 +39,14 @@ export function denoRuntime(options: {
     sqlite: denoSqlite(),
     workers: webWorkers({ urls: options.workerUrls }),
     files: nodeFiles(),
+    logFiles: nodeLogFiles(),
     process: nodeProcess({ selfCommand: options.selfCommand, waitWritable, promptLine }),
     clock: systemClock(),
     random: nodeRandom(),
     log: pinoLog({ waitWritable, promptLine }),
     lineShell: nodeLineShell({ promptLine, waitWritable }),
     zlib: nodeZlib(),
+    crypto: nodeCrypto(),
     // V8 collects when it likes: a program without a flag of its own cannot ask for it.
     collectGarbage: () => {},
     notifyServiceManager: denoNotify(),

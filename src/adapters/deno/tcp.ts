@@ -1,5 +1,6 @@
 import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
-import { plainAddress } from "../../base/address.ts";
+import { connect as connectSecurely, type ConnectionOptions } from "node:tls";
+import { isIpAddress, plainAddress } from "../../base/address.ts";
 import { OutboundBuffer } from "../../base/outbound_buffer.ts";
 import { BindError } from "../../ports/bind_error.ts";
 import type {
@@ -9,8 +10,10 @@ import type {
   TcpLimits,
   TcpListener,
   TcpPort,
+  TlsOptions,
 } from "../../ports/tcp.ts";
 import { reportHandlerFailure } from "../handler_failure.ts";
+import { trustedAuthorities } from "../node/tls_authorities.ts";
 import { connectionsMax } from "./file_limit.ts";
 
 /** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
@@ -42,9 +45,14 @@ interface ListenOptions<T> {
 /** TCP through `node:net`, the quickest and smallest of what Deno offers. */
 export function denoTcp(hook: TcpFailureHook = {}): TcpPort {
   const handlerFailed = hook.handlerFailed?.bind(hook) ?? logFailure;
+  let authorities: string[] | undefined;
   return {
     listen: (options) => listen(options, handlerFailed),
-    connect: (options) => connect(options, handlerFailed),
+    connect(options) {
+      if (options.tls === undefined) return connect(options, handlerFailed);
+      const ca = options.tls.authorities ?? (authorities ??= trustedAuthorities());
+      return connect({ ...options, secure: { ...nameOf(options.tls), ca } }, handlerFailed);
+    },
   };
 }
 
@@ -98,13 +106,21 @@ function tcpListener(server: Server, host: string): TcpListener {
   };
 }
 
+/** An address is no name to ask for, but the certificate must be for it all the same. */
+function nameOf(tls: TlsOptions): { servername?: string } {
+  return isIpAddress(tls.serverName) ? {} : { servername: tls.serverName };
+}
+
 function connect<T>(
-  options: ListenOptions<T> & { timeoutMs: number },
+  options: ListenOptions<T> & { timeoutMs: number; secure?: ConnectionOptions },
   handlerFailed: (error: unknown) => void,
 ): Promise<TcpConnection<T>> {
-  const { host, port, timeoutMs } = options;
+  const { host, port, timeoutMs, secure } = options;
   return new Promise((resolve, reject) => {
-    const socket = connectSocket({ host, port, allowHalfOpen: true });
+    const where = { host, port, allowHalfOpen: true };
+    const socket = secure === undefined
+      ? connectSocket(where)
+      : connectSecurely({ ...where, ...secure, rejectUnauthorized: true });
     const fail = (error: Error) => {
       clearTimeout(timer);
       socket.destroy();
@@ -115,7 +131,7 @@ function connect<T>(
       fail(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
     }, timeoutMs);
     socket.on("error", fail);
-    socket.once("connect", () => {
+    socket.once(secure === undefined ? "connect" : "secureConnect", () => {
       clearTimeout(timer);
       socket.off("error", fail);
       const connection = new DenoConnection(socket, options, handlerFailed);

@@ -8,6 +8,7 @@ import {
   type WebSocketConnection,
   type WebSocketHandlers,
   type WebSocketLimits,
+  type WebSocketTraffic,
 } from "../../ports/http.ts";
 import { agreedProtocol, asError, sendableClose } from "../http_rules.ts";
 import { InboundMeter } from "../inbound_meter.ts";
@@ -19,6 +20,7 @@ const CLOSE_MS_MAX = 5000;
 const STOP_MS_MAX = 100;
 
 interface Owner<T> {
+  readonly traffic: WebSocketTraffic;
   readonly limits: WebSocketLimits;
   readonly handlers: WebSocketHandlers<T>;
   error(error: Error): void;
@@ -32,10 +34,14 @@ export class DenoWebSockets<T> {
   readonly #protocols = new WeakMap<IncomingMessage, string>();
 
   constructor(
-    webSocket: { limits: WebSocketLimits; handlers: WebSocketHandlers<T> },
+    webSocket: {
+      limits: WebSocketLimits;
+      handlers: WebSocketHandlers<T>;
+      traffic?: WebSocketTraffic;
+    },
     error: (error: Error) => void,
   ) {
-    this.#owner = { ...webSocket, error };
+    this.#owner = { traffic: { bytesReceived: 0 }, ...webSocket, error };
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
@@ -120,8 +126,15 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
 
   send(message: string | Uint8Array): boolean {
     if (!this.#isOpen()) return false;
-    // `ws` keeps binary messages by reference until they have left.
-    this.#webSocket.send(typeof message === "string" ? message : message.slice());
+    this.#send(message);
+    return this.#checkBacklog(true);
+  }
+
+  sendAll(messages: readonly (string | Uint8Array)[]): boolean {
+    if (!this.#isOpen()) return false;
+    this.#socket.cork();
+    for (const message of messages) this.#send(message);
+    this.#socket.uncork();
     return this.#checkBacklog(true);
   }
 
@@ -163,6 +176,7 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
         webSocket.pong(data);
         // A peer that does not read must not fill the memory with pongs.
         this.#checkBacklog(false);
+        if (!this.#closing) handlers.ping?.(this);
       }),
     );
     webSocket.on(
@@ -186,9 +200,15 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
     return new Promise((resolve) => this.#socket.end(resolve));
   }
 
+  #send(message: string | Uint8Array): void {
+    // `ws` keeps binary messages by reference until they have left.
+    this.#webSocket.send(typeof message === "string" ? message : message.slice());
+  }
+
   #received(data: RawData, isBinary: boolean): void {
     const bytes = data as Buffer;
     if (!this.#count(bytes.length)) return;
+    this.#owner.traffic.bytesReceived += bytes.length;
     this.#owner.handlers.message(
       this,
       isBinary
@@ -210,6 +230,9 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
     switch (error.code) {
       case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
         return this.#end(webSocketCloseByAdapter.tooBig);
+      // So many pieces that their bookkeeping is the load.
+      case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
+        return this.#end(webSocketCloseByAdapter.flood);
       case "WS_ERR_INVALID_UTF8":
         return this.#end(webSocketCloseByAdapter.invalidText);
       default:
@@ -229,7 +252,7 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
 
   #count(bytes: number): boolean {
     if (this.#closing) return false;
-    if (this.admit(this.#owner.limits, performance.now(), bytes)) return true;
+    if (this.admit(this.#owner.limits, bytes, monotonic)) return true;
     const { code, reason } = webSocketCloseByAdapter.flood;
     this.close(code, reason);
     return false;
@@ -257,4 +280,8 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
       }
     });
   }
+}
+
+function monotonic(): number {
+  return performance.now();
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { Clock } from "../../ports/clock.ts";
 
 /** Timers take 32 bits; the platforms turn more into 1 ms without a word. */
@@ -17,6 +18,8 @@ export function systemClock(): Clock {
       const timer = setInterval(call, checkedDelay(ms));
       return () => clearInterval(timer);
     },
+    // A microtask would run after each socket's event, a timer of 0 ms up to a millisecond later.
+    soon: (call) => void setImmediate(call),
   };
 }
 

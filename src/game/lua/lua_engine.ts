@@ -41,6 +41,8 @@ export interface LuaLimits {
   readonly giveUpMs: number;
   /** All memory of the state, its own overhead (1.1 MiB) included; Lua sees "not enough memory". */
   readonly memoryBytesMax: number;
+  /** The part of it that is kept back until `useReserve`. Absent: nothing. */
+  readonly reserveBytes?: number;
   /** What the error at `turnMs` is to end: the whole call, or (`coroutine`) only the coroutine that
    * runs, so that the main thread, which holds others, goes on. Absent: the call. */
   readonly ends?: "call" | "coroutine";
@@ -61,6 +63,17 @@ export interface LuaEngine {
   ): LuaOutcome;
   /** Whether the last call went on past its `turnMs`; with `ends: "coroutine"` it may be `ok`. */
   readonly wasLate: boolean;
+  /** Whether the last call wanted more memory than it may have; Lua may have gone on all the same. */
+  readonly wasShort: boolean;
+  /**
+   * Collects all garbage, with the stack empty, and gives the bytes that are in use then, without
+   * what the allocator keeps between them; undefined when finalizers do not end in time, and the state
+   * with them. After a call that was short: Lua's own collections in the middle of a call keep what
+   * the stack still names by chance, and what finalizers hold.
+   */
+  collect(within: Pick<LuaLimits, "turnMs" | "giveUpMs">): number | undefined;
+  /** From now on the state may take all of `memoryBytesMax`. */
+  useReserve(): void;
   /** Lets go of a function; it must not be called again. */
   release(fn: LuaFunction): void;
   /** Forgets the state; no finalizer runs. */

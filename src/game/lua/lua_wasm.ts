@@ -43,6 +43,9 @@ export interface LuaExports {
   lua_pushcclosure(L: Pointer, slot: number, upvalues: number): void;
   lua_rawgeti(L: Pointer, index: number, key: bigint): number;
   lua_setglobal(L: Pointer, name: Pointer): void;
+  lua_getglobal(L: Pointer, name: Pointer): number;
+  lua_newuserdatauv(L: Pointer, size: number, values: number): Pointer;
+  lua_rotate(L: Pointer, index: number, count: number): void;
 }
 
 /** Lua's WebAssembly, compiled and ready to be instantiated, together with what goes with it. May be
@@ -81,6 +84,13 @@ export interface LuaCallbacks {
   host(L: Pointer): number;
 }
 
+/** How much memory a state may take, asked whenever it wants more. */
+export interface LuaMemory {
+  readonly bytesMax: number;
+  /** It wanted more than that: Lua now collects its garbage, then raises "not enough memory". */
+  refused(): void;
+}
+
 export interface LuaInstance {
   readonly exports: LuaExports;
   readonly slots: { readonly hook: number; readonly host: number };
@@ -93,16 +103,15 @@ export interface LuaInstance {
  */
 export function instantiateLua(
   program: LuaProgram,
-  options: { memoryBytesMax: number; callbacks: LuaCallbacks },
+  options: { memory: LuaMemory; callbacks: LuaCallbacks },
 ): LuaInstance {
-  if (options.memoryBytesMax < pagesMin * pageBytes) {
+  const { bytesMax } = options.memory;
+  if (bytesMax < pagesMin * pageBytes) {
     throw new RangeError(
-      `A Lua state needs at least ${
-        pagesMin * pageBytes
-      } bytes of memory, got ${options.memoryBytesMax}`,
+      `A Lua state needs at least ${pagesMin * pageBytes} bytes of memory, got ${bytesMax}`,
     );
   }
-  const imports = hostFunctions(options.memoryBytesMax, () => exports);
+  const imports = hostFunctions(options.memory, () => exports);
   const instance = new WebAssembly.Instance(program.module, imports);
   const exports = instance.exports as unknown as LuaExports;
   const wrapped = new WebAssembly.Instance(program.trampolines, {
@@ -155,7 +164,7 @@ const longjmp = Infinity;
 const errno = { badFile: 8, noEntry: 44, noSystemCall: 52, notPermitted: 63 };
 
 function hostFunctions(
-  memoryBytesMax: number,
+  limit: LuaMemory,
   lua: () => LuaExports,
 ): Record<string, Record<string, (...values: never[]) => unknown>> {
   const functions: TableFunction[] = [];
@@ -186,14 +195,18 @@ function hostFunctions(
         const memory = lua().memory;
         const pages = memory.buffer.byteLength / pageBytes;
         const wanted = Math.ceil((bytes >>> 0) / pageBytes);
-        const allowed = Math.floor(memoryBytesMax / pageBytes);
-        if (wanted > allowed) return 0;
+        const allowed = Math.floor(limit.bytesMax / pageBytes);
+        if (wanted > allowed) {
+          limit.refused();
+          return 0;
+        }
         const next = Math.min(allowed, Math.max(wanted, pages + growthPages, pages * 9 >> 3));
         try {
           memory.grow(next - pages);
           return 1;
         } catch {
-          // The system has no more: Lua then raises "not enough memory" as for our own limit.
+          // The system has no more.
+          limit.refused();
           return 0;
         }
       },

@@ -19,7 +19,7 @@ import type { LuaCall } from "./lua_host.ts";
 import type { RulesHost } from "./rpc_rules.ts";
 import { RpcStream } from "./rpc_stream.ts";
 import { rulesCall } from "./rules_call.ts";
-import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_queue.ts";
+import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_run.ts";
 
 /** A core with many packages takes some seconds to load on a slow disk. */
 const startMsMax = 60_000;

@@ -113,14 +113,20 @@ export class RulesGroup implements LuaHost {
   }
 
   #emptiest(): RulesQueue {
-    const [first = this.#open(), ...others] = this.#states;
+    const [first = this.#open(), ...others] = this.#takers();
     return others.reduce((best, one) => one.load < best.load ? one : best, first);
+  }
+
+  /** Where further rooms may begin. */
+  #takers(): RulesQueue[] {
+    return [...this.#states].filter(({ isSpent }) => !isSpent);
   }
 
   /** The next game finds a state that has nothing to do, as long as there may be more of them. */
   #warmUp(): void {
-    const fewest = Math.min(...[...this.#states].map(({ load }) => load));
-    const mayOpen = this.#states.size < this.#options.statesMax;
+    const takers = this.#takers();
+    const fewest = Math.min(...takers.map(({ load }) => load));
+    const mayOpen = takers.length < this.#options.statesMax;
     if (fewest >= roomsPerStateMax || (fewest > 0 && mayOpen)) this.#open();
   }
 

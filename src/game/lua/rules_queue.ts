@@ -3,6 +3,7 @@ import type { Logger } from "../../ports/log.ts";
 import type { LuaCall, LuaHost } from "./lua_host.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import { RestartPause } from "./restart_pause.ts";
+import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_run.ts";
 import { idOf, lossOf, mostFrequent, pushedBytesOf, type Work } from "./rules_work.ts";
 
 /**
@@ -23,48 +24,6 @@ export interface RulesLoss {
   readonly reason: string;
   readonly roomIds: readonly number[];
   readonly taskIds: readonly number[];
-}
-
-/** How a call ended, and what the rules want done after it. */
-export interface TurnOutcome {
-  readonly outcome: "done" | "refused";
-  /** Why it was refused. */
-  readonly reason: string;
-  readonly notices: readonly RulesNotice[];
-  /** Why the call's room or task has ended all the same. */
-  readonly ends?: string;
-}
-
-/** What a `RulesRun` tells its owner; each of `ready` and `ended` at most once, in this order. */
-export interface RulesRunEvents {
-  /** The core is loaded; notices of its loading. */
-  ready(notices: readonly RulesNotice[]): void;
-  /** It is gone, and its state with it; a turn under way is not `done` any more. `notices` holds
-   * the log of that turn. */
-  ended(reason: string, notices: readonly RulesNotice[]): void;
-}
-
-/** One state of the rules from its start to its end: a process, or a worker. */
-export interface RulesRun {
-  readonly pid?: number | undefined;
-  /** May be told something now. */
-  readonly isIdle: boolean;
-  /** Has grown so much that it is better replaced once it holds nothing. */
-  readonly isBloated?: boolean;
-  /** Memory of the state itself, where it is known. */
-  readonly memoryBytes?: number;
-  /** Once, first. */
-  start(): void;
-  /** Only when `isIdle`. */
-  tell(call: LuaCall, done: (outcome: TurnOutcome) => void): void;
-  /** Only when `isIdle`. */
-  ping(done: (outcome: Pick<TurnOutcome, "outcome">) => void): void;
-  /** A room or task has ended without the rules. */
-  forget(id: number): void;
-  /** Ends it at once; `ended` is told. */
-  kill(reason: string): void;
-  /** Ends it, politely when it is idle; `ended` is not told. */
-  stop(): Promise<void>;
 }
 
 export interface RulesQueueOptions {
@@ -132,6 +91,11 @@ export class RulesQueue implements LuaHost {
   /** Memory of the present state, where it is known: of the embedded Lua, behind its last turn. */
   get memoryBytes(): number | undefined {
     return this.#run?.memoryBytes;
+  }
+
+  /** Its present state is to get no further rooms; it is replaced once it holds none. */
+  get isSpent(): boolean {
+    return this.#run?.isSpent === true;
   }
 
   get waitingCalls(): number {
@@ -222,6 +186,7 @@ export class RulesQueue implements LuaHost {
         run.ping(({ outcome }) => {
           this.#pings.delete(work.answer);
           work.answer(outcome === "done");
+          this.#recycle();
           this.#next();
         });
         continue;
@@ -259,9 +224,8 @@ export class RulesQueue implements LuaHost {
   /** Memory of a state may never shrink: one that nobody needs makes room for a fresh one. */
   #recycle(): void {
     const run = this.#run;
-    if (this.#isClosed || run?.isBloated !== true || this.load > 0 || this.#waiting.length > 0) {
-      return;
-    }
+    const isWorn = run?.isBloated === true || run?.isSpent === true;
+    if (this.#isClosed || !isWorn || this.load > 0 || this.#waiting.length > 0) return;
     void run.stop();
     this.start();
   }

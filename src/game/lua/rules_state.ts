@@ -17,9 +17,17 @@ import { type AddedNpc, type TurnFacts, WorkerFacts } from "./rules_facts.ts";
 import { RulesFiles } from "./rules_files.ts";
 import { rulesMethodNames, rulesOperations, rulesSandbox } from "./rules_sandbox.ts";
 import { reasonLine } from "./script_text.ts";
+import type { TurnTimes } from "./turn_guard.ts";
 
 /** For loading: a core with many packages takes some seconds on a slow machine. */
 const loadMsMax = 60_000;
+/** Of the memory: kept back for the rooms that play on in a state that cannot be cleaned any more. */
+const reserveShare = 0.2;
+/** Of the memory without the reserve, in use behind a collection: what grows by doubling fails with
+ * half of the memory in its hands. Rooms take a few MiB each, so a healthy state never has as much. */
+const fullShare = 0.5;
+/** As the rules know it: nobody plays on behind it. */
+const offline = 6;
 
 export interface RulesStateOptions {
   readonly tree: PackageTree;
@@ -44,8 +52,10 @@ export interface RulesTurnEnd {
   readonly reason: string;
   readonly notices: readonly RulesNotice[];
   readonly addedNpcs: readonly AddedNpc[];
-  /** Why the turn's room or task must end all the same: it ran or told too long. */
+  /** Why the turn's room or task must end all the same: it ran or told too long, or holds too much. */
   readonly ends: string | undefined;
+  /** The state is to take no further rooms: its memory is full of what no room lets go of. */
+  readonly isSpent: boolean;
 }
 
 /** A core's rules in a state of the embedded Lua. */
@@ -58,7 +68,10 @@ export class RulesState {
   readonly #chunks: ChunkReader | undefined;
   readonly #loaded = new Map<number, string>();
   readonly #run: LuaFunction;
+  /** Bytes in use that are too many for a state to go on with. */
+  readonly #fullBytes: number;
   #isLoading = true;
+  #isSpent = false;
 
   /** Prepares the state; `start` loads the core. Throws when the memory is too little. */
   constructor(engines: LuaEngineFactory, options: RulesStateOptions) {
@@ -66,8 +79,10 @@ export class RulesState {
     this.#files = new RulesFiles(options.tree, options.directory);
     this.#chunks = options.chunks === undefined ? undefined : new ChunkReader(options.chunks);
     const { turnMs, memoryBytesMax } = options;
+    const reserveBytes = memoryBytesMax * reserveShare;
+    this.#fullBytes = (memoryBytesMax - reserveBytes) * fullShare;
     this.#engine = engines.open({
-      limits: { turnMs, giveUpMs: turnMs * 2, memoryBytesMax, ends: "coroutine" },
+      limits: { turnMs, giveUpMs: turnMs * 2, memoryBytesMax, reserveBytes, ends: "coroutine" },
       host: (call) => this.#answer(call),
       now: options.now,
     });
@@ -92,18 +107,31 @@ export class RulesState {
     return this.#end("dead", `the rules could not be loaded: ${this.#explain(outcome, loadMsMax)}`);
   }
 
+  /** Takes up to three times `turnMs`: twice for the call, once to clean up behind it. */
   run(call: LuaCall, facts: TurnFacts): RulesTurnEnd {
     const id = "taskId" in call ? call.taskId : call.roomId;
     this.#facts.begin(id, facts);
     const { method, params } = rulesCall(call);
-    const operation = call.kind === "new_room"
-      ? ["begin", call.roomId] as const
-      : ["call"] as const;
-    const outcome = this.#engine.call(this.#run, [
-      ...operation.map((one) => typeof one === "string" ? encodeUtf8(one) : one),
-      encodeUtf8(method),
-      ...params,
-    ]);
+    const operation = call.kind === "new_room" ? ["begin", call.roomId] : ["call"];
+    const end = this.#judge(this.#tell([...operation, method, ...params]));
+    const needsCleaning = this.#engine.wasShort || end.ends !== undefined;
+    return needsCleaning && end.outcome !== "dead" ? this.#cleanUp(id, end) : end;
+  }
+
+  /** A room has ended without the rules. */
+  forget(roomId: number): void {
+    this.#facts.forget(roomId);
+  }
+
+  #tell(
+    operation: readonly (string | number | Uint8Array)[],
+    within?: TurnTimes,
+  ): LuaOutcome {
+    const values = operation.map((one) => typeof one === "string" ? encodeUtf8(one) : one);
+    return this.#engine.call(this.#run, values, within);
+  }
+
+  #judge(outcome: LuaOutcome): RulesTurnEnd {
     if (outcome.kind === "dead") return this.#end("dead", this.#explain(outcome));
     if (outcome.kind === "error") return this.#end("refused", this.#explain(outcome));
     const [isDone, reason] = outcome.values;
@@ -111,9 +139,47 @@ export class RulesState {
     return this.#end("refused", reason instanceof Uint8Array ? decodeUtf8Lossy(reason) : "");
   }
 
-  /** A room has ended without the rules. */
-  forget(roomId: number): void {
-    this.#facts.forget(roomId);
+  /**
+   * So that a turn costs no room but its own: the memory that it has filled is emptied before another
+   * one needs it. A room that holds on to it ends, and so does one that ran too long: the rules let go
+   * of it. If the memory is full all the same the others play on with the reserve.
+   */
+  #cleanUp(id: number, end: RulesTurnEnd): RulesTurnEnd {
+    const until = this.#options.now() + this.#options.turnMs;
+    const isFull = this.#engine.wasShort && this.#isFull(until);
+    const ends = end.ends ?? (isFull ? this.#tooMuch() : undefined);
+    if (ends !== undefined) {
+      this.#giveUp(id, until);
+    }
+    if (isFull && !this.#isSpent && this.#isFull(until)) {
+      this.#isSpent = true;
+      this.#engine.useReserve();
+    }
+    const { death } = this.#engine;
+    if (death === undefined) return { ...end, ends, isSpent: this.#isSpent };
+    const reason = this.#explain({ kind: "dead", cause: death });
+    const notices = end.notices.filter((notice) => notice.kind === "log");
+    return { ...end, outcome: "dead", reason, notices };
+  }
+
+  /** Has the rules let go of a room or task; nobody is to hear from it any more. */
+  #giveUp(id: number, until: number): void {
+    for (const player of this.#facts.room(id)?.players ?? []) {
+      this.#tell(["call", "SetPlayerState", id, player.id, offline], this.#rest(until));
+    }
+    this.#tell(["call", "ResumeRoom", id, id > 0 ? "abandon" : "abort"], this.#rest(until));
+    this.#dispatcher.take();
+    this.#facts.forget(id);
+  }
+
+  /** Behind a collection of all garbage. */
+  #isFull(until: number): boolean {
+    return (this.#engine.collect(this.#rest(until)) ?? 0) > this.#fullBytes;
+  }
+
+  #rest(until: number): TurnTimes {
+    const ms = Math.max(0, until - this.#options.now());
+    return { turnMs: ms / 2, giveUpMs: ms };
   }
 
   #end(outcome: RulesTurnEnd["outcome"], reason: string): RulesTurnEnd {
@@ -122,7 +188,8 @@ export class RulesState {
     const ends = flood ?? (this.#engine.wasLate ? tooLong(this.#options.turnMs) : undefined);
     const isCutShort = outcome === "dead" || flood !== undefined;
     const notices = isCutShort ? taken.filter((notice) => notice.kind === "log") : taken;
-    return { outcome, reason, notices, addedNpcs: this.#facts.end(notices), ends };
+    const addedNpcs = this.#facts.end(notices);
+    return { outcome, reason, notices, addedNpcs, ends, isSpent: this.#isSpent };
   }
 
   #prepare(): LuaFunction {
@@ -145,12 +212,14 @@ export class RulesState {
   #explain(outcome: LuaOutcome, turnMs = this.#options.turnMs): string {
     if (outcome.kind === "ok") return tooLong(turnMs);
     if (outcome.cause === "time") return tooLong(outcome.kind === "dead" ? turnMs * 2 : turnMs);
-    if (outcome.cause === "memory") {
-      const mebibytes = Math.floor(this.#options.memoryBytesMax / 1_048_576);
-      return `the rules used more than ${mebibytes} MiB of memory`;
-    }
+    if (outcome.cause === "memory") return this.#tooMuch();
     if (outcome.kind === "dead") return "the rules broke their Lua state";
     return reasonLine(decodeUtf8Lossy(outcome.message));
+  }
+
+  #tooMuch(): string {
+    const mebibytes = Math.floor(this.#options.memoryBytesMax / 1_048_576);
+    return `the rules used more than ${mebibytes} MiB of memory`;
   }
 
   #answer([operation, ...params]: readonly LuaValue[]): readonly LuaValue[] {

@@ -8,43 +8,27 @@ import type {
   LuaOutcome,
   LuaValue,
 } from "./lua_engine.ts";
-import { instantiateLua, type LuaInstance, type LuaProgram, type Pointer } from "./lua_wasm.ts";
-import { fuelExport } from "./wasm_meter.ts";
+import {
+  instantiateLua,
+  type LuaInstance,
+  type LuaMemory,
+  type LuaProgram,
+  type Pointer,
+} from "./lua_wasm.ts";
+import { givenUp, TurnGuard, type TurnTimes } from "./turn_guard.ts";
 
-/**
- * The Lua of npm's wasmoon, driven through the raw exports of its glue.wasm.
- *
- * How a call is bounded: every loop of the program burns fuel (see `meterLoops`); when it is used up,
- * `tick` looks at the clock. Past `turnMs` it sets a hook on the coroutine that runs, which raises an
- * error at its next instruction and at each further one until the call ends, so that neither pcall nor
- * an outer coroutine can hold on; with `ends: "coroutine"` the main thread is spared once a coroutine
- * was ended, and gets one error if it was late itself, the next ones each half-way to `giveUpMs`.
- * Where hooks do not run (C functions, `__gc`, the handler of a hook's error) the loop goes on until
- * `giveUpMs`; then a JavaScript exception unwinds everything and the state is dead.
- */
+/** The Lua of npm's wasmoon, driven through the raw exports of its glue.wasm. How a call is bounded:
+ * see `TurnGuard`. */
 export function wasmoonEngines(program: LuaProgram): LuaEngineFactory {
-  return {
-    open: (options) =>
-      new WasmoonEngine(
-        (callbacks) =>
-          instantiateLua(program, { memoryBytesMax: options.limits.memoryBytesMax, callbacks }),
-        options,
-      ),
-  };
+  return { open: (options) => new WasmoonEngine(program, options) };
 }
 
-/** Loop heads between two looks at the clock: about 1 ms of work. */
-const fuel = 200_000;
-/** Ticks between two looks at the clock once a turn is late: about 10 µs. */
-const lateTicksPerLook = 256;
 const registry = -1_001_000;
 const allResults = -1;
-const hookOnCount = 8;
 const luaTypes = { boolean: 1, number: 3, string: 4, function: 6 };
 const status = { ok: 0, memory: 4 };
 const textEncoder = new TextEncoder();
 const empty = new Uint8Array(0);
-const textMode = textEncoder.encode("t\0");
 const timeMessage = textEncoder.encode("the script ran too long");
 
 class WasmoonEngine implements LuaEngine {
@@ -52,39 +36,59 @@ class WasmoonEngine implements LuaEngine {
   readonly #L: Pointer;
   readonly #limits: LuaLimits;
   readonly #host: LuaHostFunction;
-  readonly #now: () => number;
+  readonly #guard: TurnGuard;
   /** Four bytes for results by reference. */
   readonly #scratch: Pointer;
+  /** Of collectgarbage, and of the word that it takes. */
+  readonly #collector: { readonly run: number; readonly count: number };
+  readonly #memoryLimit: { -readonly [key in keyof LuaMemory]: LuaMemory[key] };
   #heap: Uint8Array = empty;
   #death: LuaDeath | undefined;
-  #turnEnd = Infinity;
-  #giveUpAt = Infinity;
-  /** Errors are raised now. */
-  #late = false;
-  #lateTicks = 0;
-  #wasLate = false;
-  /** Of a late call that only ends coroutines: what the main thread is due. */
-  #mainThread: "unknown" | "spared" | "raise" = "unknown";
+  #wasShort = false;
+  /** What is to run as a C function of Lua's, in which its errors are caught. */
+  #guest: ((L: Pointer) => number) | undefined;
 
   constructor(
-    instantiate: (callbacks: Parameters<typeof instantiateLua>[1]["callbacks"]) => LuaInstance,
+    program: LuaProgram,
     options: { limits: LuaLimits; host: LuaHostFunction; now: () => number },
   ) {
-    this.#limits = options.limits;
+    const { limits } = options;
+    this.#limits = limits;
     this.#host = options.host;
-    this.#now = options.now;
-    this.#lua = instantiate({
-      tick: (L) => this.#tick(L),
-      hook: (L) => this.#hook(L),
-      host: (L) => this.#hostCall(L),
+    this.#memoryLimit = {
+      bytesMax: limits.memoryBytesMax - (limits.reserveBytes ?? 0),
+      refused: () => void (this.#wasShort = true),
+    };
+    this.#lua = instantiateLua(program, {
+      memory: this.#memoryLimit,
+      callbacks: {
+        tick: (L) => this.#guard.tick(L),
+        hook: (L) => this.#guard.hook(L),
+        host: (L) => this.#hostCall(L),
+      },
     });
     const lua = this.#lua.exports;
     this.#scratch = lua.malloc(4);
     this.#L = lua.luaL_newstate();
     if (this.#L === 0) throw new RangeError("A Lua state does not fit into its memory");
+    this.#guard = new TurnGuard({
+      lua,
+      main: this.#L,
+      hookSlot: this.#lua.slots.hook,
+      ends: limits.ends ?? "call",
+      now: options.now,
+      raise: (L) => {
+        this.#push(L, timeMessage);
+        lua.lua_error(L);
+      },
+    });
     lua.luaL_openlibs(this.#L);
+    this.#withText("collectgarbage", (name) => lua.lua_getglobal(this.#L, name));
+    const run = lua.luaL_ref(this.#L, registry);
+    this.#push(this.#L, textEncoder.encode("count"));
+    this.#collector = { run, count: lua.luaL_ref(this.#L, registry) };
     lua.lua_pushcclosure(this.#L, this.#lua.slots.host, 0);
-    this.#withBytes(textEncoder.encode("host\0"), (name) => lua.lua_setglobal(this.#L, name));
+    this.#withText("host", (name) => lua.lua_setglobal(this.#L, name));
   }
 
   get death(): LuaDeath | undefined {
@@ -96,35 +100,66 @@ class WasmoonEngine implements LuaEngine {
   }
 
   get wasLate(): boolean {
-    return this.#wasLate;
+    return this.#guard.wasLate;
+  }
+
+  get wasShort(): boolean {
+    return this.#wasShort;
   }
 
   load(text: Uint8Array, chunkName: string): LuaOutcome {
-    const name = textEncoder.encode(`${chunkName}\0`);
-    return this.#turn((lua) =>
-      this.#withBytes(
-        text,
-        (source) =>
-          this.#withBytes(name, (named) =>
-            this.#withBytes(
-              textMode,
-              (mode) => lua.luaL_loadbufferx(this.#L, source, text.length, named, mode),
-            )),
-      )
-    );
+    return this.#turn((lua) => {
+      let loaded = status.ok;
+      const lent = this.#protect((L) => {
+        this.#lend(
+          L,
+          text,
+          (source) =>
+            this.#withText(chunkName, (name) =>
+              this.#withText("t", (mode) => {
+                loaded = lua.luaL_loadbufferx(L, source, text.length, name, mode);
+              })),
+        );
+        return 1;
+      });
+      return lent === status.ok ? loaded : lent;
+    });
   }
 
   call(
     fn: LuaFunction,
     parameters: readonly LuaValue[],
-    within: Pick<LuaLimits, "turnMs" | "giveUpMs"> = this.#limits,
+    within: TurnTimes = this.#limits,
   ): LuaOutcome {
     return this.#turn((lua) => {
-      lua.lua_checkstack(this.#L, parameters.length + 2);
-      lua.lua_rawgeti(this.#L, registry, BigInt(fn.luaReference));
-      for (const value of parameters) this.#push(this.#L, value);
+      const pushed = this.#protect((L) => {
+        lua.lua_checkstack(L, parameters.length + 2);
+        lua.lua_rawgeti(L, registry, BigInt(fn.luaReference));
+        for (const value of parameters) this.#push(L, value);
+        return parameters.length + 1;
+      });
+      if (pushed !== status.ok) return pushed;
       return lua.lua_pcallk(this.#L, parameters.length, allResults, 0, 0, 0);
     }, within);
+  }
+
+  collect(within: TurnTimes): number | undefined {
+    const collected = (count: "count" | "all") =>
+      this.#turn((lua) => {
+        lua.lua_rawgeti(this.#L, registry, BigInt(this.#collector.run));
+        if (count === "all") return lua.lua_pcallk(this.#L, 0, 0, 0, 0, 0);
+        lua.lua_rawgeti(this.#L, registry, BigInt(this.#collector.count));
+        return lua.lua_pcallk(this.#L, 1, 1, 0, 0, 0);
+      }, within);
+    // What has a finalizer goes when the next collection finds it again.
+    for (let round = 0; round < 2; round++) collected("all");
+    const outcome = collected("count");
+    const [kibibytes] = outcome.kind === "ok" ? outcome.values : [];
+    return typeof kibibytes === "number" ? kibibytes * 1_024 : undefined;
+  }
+
+  useReserve(): void {
+    this.#memoryLimit.bytesMax = this.#limits.memoryBytesMax;
   }
 
   release(fn: LuaFunction): void {
@@ -140,22 +175,16 @@ class WasmoonEngine implements LuaEngine {
   /** Runs one piece of Lua under the limits and reads what it left on the stack. */
   #turn(
     run: (lua: LuaInstance["exports"]) => number,
-    within: Pick<LuaLimits, "turnMs" | "giveUpMs"> = this.#limits,
+    within: TurnTimes = this.#limits,
   ): LuaOutcome {
     if (this.#death !== undefined) return { kind: "dead", cause: this.#death };
     const lua = this.#lua.exports;
-    const start = this.#now();
-    this.#turnEnd = start + within.turnMs;
-    this.#giveUpAt = start + within.giveUpMs;
-    this.#late = false;
-    this.#lateTicks = 0;
-    this.#wasLate = false;
-    this.#mainThread = "unknown";
-    lua[fuelExport].value = fuel;
+    this.#wasShort = false;
+    this.#guard.begin(within);
     try {
       const result = run(lua);
       // The stack of the main thread is empty between turns, so all of it is this turn's.
-      if (result === status.ok && (!this.#wasLate || this.#endsCoroutines)) {
+      if (result === status.ok && (!this.wasLate || this.#limits.ends === "coroutine")) {
         return { kind: "ok", values: this.#readAll(this.#L, "functions too") };
       }
       return { kind: "error", cause: this.#causeOf(result), message: this.#readMessage() };
@@ -163,83 +192,36 @@ class WasmoonEngine implements LuaEngine {
       this.#death = this.#deathBy(thrown);
       return { kind: "dead", cause: this.#death };
     } finally {
-      this.#turnEnd = Infinity;
-      this.#giveUpAt = Infinity;
+      this.#guard.end();
+      this.#guest = undefined;
       if (this.#death === undefined) lua.lua_settop(this.#L, 0);
       else this.#heap = empty;
     }
   }
 
   #causeOf(result: number): "script" | "time" | "memory" {
-    if (this.#wasLate) return "time";
+    if (this.wasLate) return "time";
     return result === status.memory ? "memory" : "script";
   }
 
   #deathBy(thrown: unknown): LuaDeath {
     if (thrown === givenUp) return "time";
-    return this.memoryBytes > this.#limits.memoryBytesMax * 0.9 ? "memory" : "crash";
+    return this.memoryBytes > this.#memoryLimit.bytesMax * 0.9 ? "memory" : "crash";
   }
 
-  get #endsCoroutines(): boolean {
-    return this.#limits.ends === "coroutine";
-  }
-
-  #tick(L: Pointer): void {
+  /** What Lua's API raises outside a protected call ends the state, so whatever may take memory runs
+   * in one; `action` gives the number of its results, which are left on the stack. */
+  #protect(action: (L: Pointer) => number): number {
     const lua = this.#lua.exports;
-    if (!this.#late) {
-      lua[fuelExport].value = fuel;
-      const now = this.#now();
-      if (now >= this.#giveUpAt) throw givenUp;
-      if (now < this.#turnEnd) return;
-      this.#late = true;
-      this.#wasLate = true;
-    }
-    // From here on every loop head comes by: else the rare one that can be hooked, in the
-    // interpreter, is missed when most of the work is in C.
-    lua[fuelExport].value = 0;
-    if (this.#lateTicks++ % lateTicksPerLook === 0 && this.#now() >= this.#giveUpAt) throw givenUp;
-    if (L === 0) return;
-    if (this.#endsCoroutines && !this.#mayRaiseIn(L)) return;
-    lua.lua_sethook(L, this.#lua.slots.hook, hookOnCount, 1);
-  }
-
-  /** Only coroutines are ended: the main thread goes on in peace once one of them was. */
-  #mayRaiseIn(L: Pointer): boolean {
-    if (L !== this.#L) {
-      this.#mainThread = "spared";
-      return true;
-    }
-    if (this.#mainThread === "unknown") this.#mainThread = "raise";
-    else if (this.#mainThread === "spared") this.#goOn();
-    return this.#mainThread === "raise";
-  }
-
-  /** Until half-way to `giveUpMs`. */
-  #goOn(): void {
-    this.#late = false;
-    this.#mainThread = "unknown";
-    this.#lua.exports[fuelExport].value = fuel;
-    this.#turnEnd = (this.#turnEnd + this.#giveUpAt) / 2;
-  }
-
-  #hook(L: Pointer): void {
-    const lua = this.#lua.exports;
-    if (!this.#late) {
-      // Left over in a coroutine that was suspended before the hook could end it.
-      lua.lua_sethook(L, 0, 0, 0);
-      return;
-    }
-    if (this.#endsCoroutines && L === this.#L) {
-      const isDue = this.#mainThread === "raise";
-      lua.lua_sethook(L, 0, 0, 0);
-      this.#goOn();
-      if (!isDue) return;
-    }
-    this.#push(L, timeMessage);
-    lua.lua_error(L);
+    this.#guest = action;
+    lua.lua_pushcclosure(this.#L, this.#lua.slots.host, 0);
+    return lua.lua_pcallk(this.#L, 0, allResults, 0, 0, 0);
   }
 
   #hostCall(L: Pointer): number {
+    const guest = this.#guest;
+    this.#guest = undefined;
+    if (guest !== undefined) return guest(L);
     const lua = this.#lua.exports;
     const parameters = this.#readAll(L, "plain values");
     lua.lua_settop(L, 0);
@@ -306,21 +288,35 @@ class WasmoonEngine implements LuaEngine {
       if (Number.isSafeInteger(value)) lua.lua_pushinteger(L, BigInt(value));
       else lua.lua_pushnumber(L, value);
     } else if (value instanceof Uint8Array) {
-      this.#withBytes(value, (at) => lua.lua_pushlstring(L, at, value.length));
+      this.#lend(L, value, (at) => lua.lua_pushlstring(L, at, value.length));
     } else lua.lua_rawgeti(L, registry, BigInt(value.luaReference));
   }
 
-  /** Lends the bytes to C for the length of a call. */
-  #withBytes<T>(bytes: Uint8Array, use: (at: Pointer) => T): T {
+  #withText(text: string, use: (at: Pointer) => void): void {
+    this.#lend(this.#L, textEncoder.encode(`${text}\0`), use);
+  }
+
+  /** Lends the bytes to C for the length of a call. Within Lua, too little memory is Lua's error. */
+  #lend(L: Pointer, bytes: Uint8Array, use: (at: Pointer) => void): void {
     const lua = this.#lua.exports;
     const at = lua.malloc(Math.max(1, bytes.length));
-    if (at === 0) throw new Error("no memory for a value that goes into Lua");
+    if (at === 0) return this.#lendFromLua(L, bytes, use);
     this.#memory().set(bytes, at);
     try {
-      return use(at);
+      use(at);
     } finally {
       lua.free(at);
     }
+  }
+
+  /** The same in memory of Lua's own, for which it collects its garbage. `use` pushes one value. */
+  #lendFromLua(L: Pointer, bytes: Uint8Array, use: (at: Pointer) => void): void {
+    const lua = this.#lua.exports;
+    const at = lua.lua_newuserdatauv(L, Math.max(1, bytes.length), 0);
+    this.#memory().set(bytes, at);
+    use(at);
+    lua.lua_rotate(L, -2, 1);
+    lua.lua_settop(L, -2);
   }
 
   /** Growth detaches the old view, so it is looked up anew behind every call. */
@@ -330,6 +326,3 @@ class WasmoonEngine implements LuaEngine {
     return this.#heap;
   }
 }
-
-/** Thrown by `tick`; the same object each time. */
-const givenUp = new Error("The Lua state was given up: it ran past its time");

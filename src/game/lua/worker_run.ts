@@ -6,13 +6,14 @@ import type { PackageChunks } from "./package_chunks.ts";
 import type { PackageTree } from "./package_tree.ts";
 import type { RulesNotice } from "./rpc_rules.ts";
 import { type FactsHost, npcStock, turnFacts } from "./rules_facts.ts";
-import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_queue.ts";
+import type { RulesRun, RulesRunEvents, TurnOutcome } from "./rules_run.ts";
 import type { RulesWorkerIn, RulesWorkerOut } from "./rules_worker.ts";
 import type { ScriptWorkerOut } from "./script_worker.ts";
 
 /** The worker's own guard ends the loading of a core after 60 s, and speaks of it. */
 const startMsMax = 65_000;
-/** Added to the two turns after which the worker's guard gives a state up. */
+/** Added to the three turns within which the worker's guard ends a call and has cleaned up behind it,
+ * or gives the state up. */
 const lostGraceMs = 1_000;
 
 /** What all workers of a server share. */
@@ -57,6 +58,7 @@ export class WorkerRun implements RulesRun {
   #state: "starting" | "open" | "ended" = "starting";
   #turn: ((outcome: TurnOutcome) => void) | undefined;
   #memoryBytes = 0;
+  #isSpent = false;
   #npcsUsed = npcStock;
   #stopTimer: () => void = () => {};
   /** What was loaded as text, if other workers shall have it compiled. */
@@ -82,6 +84,10 @@ export class WorkerRun implements RulesRun {
 
   get isBloated(): boolean {
     return this.#memoryBytes > this.#options.recycleMb * 1_048_576;
+  }
+
+  get isSpent(): boolean {
+    return this.#isSpent;
   }
 
   start(): void {
@@ -143,7 +149,7 @@ export class WorkerRun implements RulesRun {
 
   #begin(request: RulesWorkerIn, done: (outcome: TurnOutcome) => void): void {
     this.#turn = done;
-    this.#setDeadline(this.#options.turnMs * 2 + lostGraceMs, "the rules' worker does not answer");
+    this.#setDeadline(this.#options.turnMs * 3 + lostGraceMs, "the rules' worker does not answer");
     this.#worker?.post(request);
   }
 
@@ -183,6 +189,7 @@ export class WorkerRun implements RulesRun {
   #over({ end }: RulesWorkerOut & { kind: "turn_over" }): void {
     const { outcome, reason, notices, addedNpcs, ends } = end;
     this.#npcsUsed = addedNpcs.length;
+    this.#isSpent = end.isSpent;
     if (outcome === "dead") return this.#end(reason, notices);
     for (const { roomId, npc } of addedNpcs) this.#options.host.seatNpc(roomId, npc);
     this.#finish({ outcome, reason, notices, ...(ends === undefined ? {} : { ends }) });

@@ -2,8 +2,12 @@ import { dlopen } from "bun:ffi";
 import { bunTcp } from "../../../src/adapters/bun/tcp.ts";
 import { openFiles } from "../open_files.ts";
 import { tcpConformance } from "../tcp_conformance.ts";
+import { tcpTlsConformance } from "../tcp_tls_conformance.ts";
 
-tcpConformance({ name: "bunTcp", port: bunTcp, openResources: openFiles, silentAddress });
+const bunUnderTest = { name: "bunTcp", port: bunTcp, openResources: openFiles, silentAddress };
+
+tcpConformance(bunUnderTest);
+tcpTlsConformance(bunUnderTest);
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

@@ -1,8 +1,9 @@
 import { denoTcp } from "../../../src/adapters/deno/tcp.ts";
 import { openFiles } from "../open_files.ts";
 import { tcpConformance } from "../tcp_conformance.ts";
+import { tcpTlsConformance } from "../tcp_tls_conformance.ts";
 
-tcpConformance({
+const denoUnderTest = {
   name: "denoTcp",
   port: denoTcp,
   openResources: openFiles,
@@ -24,4 +25,7 @@ tcpConformance({
       },
     };
   },
-});
+};
+
+tcpConformance(denoUnderTest);
+tcpTlsConformance(denoUnderTest);

@@ -240,7 +240,7 @@ describe("EmbeddedRules", () => {
     while (one.rules.waitingCalls > 0) {
       await new Promise<void>((resolve) => void runtime.clock.after(1, resolve));
     }
-    clock.advance(10_999);
+    clock.advance(15_999);
     assert.equal(stop?.[0], 0);
     clock.advance(1);
     assert.deepEqual(one.losses, [{

@@ -23,7 +23,7 @@ describe("RulesGroup", () => {
     for (const one of opened.splice(0)) await one.close();
   });
 
-  async function started(statesMax: number, rooms = 8) {
+  async function started(statesMax: number, { rooms = 8, turnMs = 400 } = {}) {
     const { workers, clock, files } = await runtimeUnderTest();
     const turns: RulesTurn[] = [];
     const losses: RulesLoss[] = [];
@@ -38,7 +38,7 @@ describe("RulesGroup", () => {
           tree: () => readPackageTree(files, scriptedCore.dataDirectory),
           directory: scriptedCore.directory,
           disabledPacks: [],
-          turnMs: 400,
+          turnMs,
           memoryMb: 64,
           recycleMb: 64,
           shared,
@@ -113,7 +113,7 @@ describe("RulesGroup", () => {
   });
 
   it("opens one state more when all are full", async () => {
-    const { pool, play } = await started(1, roomsPerStateMax + 2);
+    const { pool, play } = await started(1, { rooms: roomsPerStateMax + 2 });
     const ids = Array.from({ length: roomsPerStateMax + 1 }, (_, at) => at + 1);
     await play(ids.slice(0, -2));
     assert.equal(pool.states, 1);
@@ -129,5 +129,33 @@ describe("RulesGroup", () => {
     assert.equal(pool.call(newRoom(3)), false);
     assert.equal(await pool.ping(), false);
     assert.deepEqual(losses, []);
+  });
+
+  it("begins no further room in a state that stays full; those in it play on", async () => {
+    const { pool, play, turns, losses, nothingWaits } = await started(1, { turnMs: 30_000 });
+    await play([1, 2]);
+    assert.equal(pool.states, 1);
+    const kept = "local all, mt = {}, {} mt.__gc = function(o) setmetatable(o, mt) end " +
+      "while true do all[#all + 1] = setmetatable({ ('x'):rep(999) .. #all }, mt) end";
+    pool.call(order(1, `lua_main,${kept}`));
+    while (losses.length === 0) await nothingWaits();
+    assert.deepEqual(losses, [{
+      reason: "the rules used more than 64 MiB of memory",
+      roomIds: [1],
+      taskIds: [],
+    }]);
+    await play([3]);
+    assert.deepEqual(pool.parts.map(({ load, isSpent }) => [load, isSpent]), [
+      [1, true],
+      [1, false],
+    ]);
+    for (const id of [2, 3]) pool.call(order(id, "notify,Note,on"));
+    await pool.ping();
+    assert.deepEqual(turns.slice(-2).map(({ notices }) => notices.length), [2, 2]);
+    pool.call(order(2, "end,draw,draw"));
+    await pool.ping();
+    await nothingWaits();
+    assert.equal(pool.parts.some(({ isSpent }) => isSpent), false);
+    assert.equal(losses.length, 1);
   });
 });

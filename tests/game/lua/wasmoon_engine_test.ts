@@ -221,6 +221,52 @@ describe("WasmoonEngine", () => {
     assert.deepEqual(valuesOf(runLua(engine, caught)), [false, "not enough memory"]);
   });
 
+  it("values that do not fit in any more are Lua's error, whichever way they go", () => {
+    const memoryBytesMax = 8 * 1_048_576;
+    const big = new Uint8Array(1_048_576).fill(7);
+    const host = () => [big];
+    const engine = open({ ...patient, memoryBytesMax }, host);
+    const fill = "all = {} for n = 20, 1, -1 do pcall(function() " +
+      "while true do all[#all + 1] = ('x'):rep(1 << n) .. #all end end) end ";
+    for (const attempt of ["return host()", "return pcall(host)"]) {
+      const made = runLua(engine, `return function() all = nil ${fill} ${attempt} end`);
+      assert.ok(made.kind === "ok" && isLuaFunction(made.values[0]));
+      const outcome = engine.call(made.values[0], []);
+      assert.equal(engine.wasShort, true);
+      if (outcome.kind === "ok") assert.deepEqual(valuesOf(outcome), [false, "not enough memory"]);
+      else assert.equal(describeOutcome(outcome), "error memory: not enough memory");
+      assert.equal(
+        describeOutcome(engine.call(made.values[0], [big])),
+        "error memory: not enough memory",
+      );
+      assert.equal(
+        describeOutcome(engine.load(big, "=big")),
+        "error memory: not enough memory",
+      );
+      assert.deepEqual(valuesOf(runLua(engine, "all = nil return 1")), [1]);
+      assert.equal(engine.wasShort, false);
+    }
+  });
+
+  it("collect() takes what the stack, coroutines and finalizers held; useReserve() gives more", () => {
+    const limits = { ...patient, memoryBytesMax: 16 * 1_048_576, reserveBytes: 8 * 1_048_576 };
+    const engine = open(limits);
+    const before = engine.collect(patient) ?? NaN;
+    const bomb = "local all = {} while true do all[#all + 1] = setmetatable(" +
+      "{ #all .. '' }, { __gc = function() end }) end";
+    assert.match(describeOutcome(runLua(engine, bomb)), /^error memory/);
+    assert.ok(engine.memoryBytes <= 8 * 1_048_576);
+    const after = engine.collect(patient) ?? NaN;
+    assert.ok(after < before + 65_536, `${after} bytes in use, ${before} before`);
+    const large = "return #('x'):rep(4000000)";
+    assert.match(describeOutcome(runLua(engine, large)), /^error memory/);
+    engine.useReserve();
+    assert.deepEqual(valuesOf(runLua(engine, large)), [4_000_000]);
+    runLua(engine, "setmetatable({}, { __gc = function() while true do end end })");
+    assert.equal(engine.collect({ turnMs: 50, giveUpMs: 100 }), undefined);
+    assert.equal(engine.death, "time");
+  });
+
   it("open() refuses a memory limit that Lua cannot start with", () => {
     assert.throws(
       () => open({ ...patient, memoryBytesMax: 1_200_000 }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LatencyHistogram } from "../../src/check/latency_histogram.ts";
+import { LatencyHistogram } from "../../src/base/latency_histogram.ts";
 
 function histogramOf(durations: readonly number[]): LatencyHistogram {
   const histogram = new LatencyHistogram();

@@ -1,0 +1,33 @@
+import { reachableAddress, showAddress } from "../base/address.ts";
+import type { Settings } from "../config/settings.ts";
+
+/** A message that anybody can type. */
+const message = '{"type":0,"messageId":"1","data":"hello"}';
+
+/** The settings with a gateway that answers: clients without a route of the configuration go to the
+ * echo inside the program. */
+export function withDemo(settings: Settings): Settings {
+  const { gateway } = settings;
+  const echo = { clientIdPrefix: "", upstreams: ["echo:"], strategy: "hash" } as const;
+  const isTaken = gateway.routes.some(({ clientIdPrefix }) => clientIdPrefix === "");
+  const routes = isTaken ? gateway.routes : [...gateway.routes, echo];
+  return { ...settings, gateway: { ...gateway, enabled: true, routes } };
+}
+
+/** What to paste to see a message go round; several lines. */
+export function demoLines(httpHost: string, port: number): string {
+  const url = `ws://${showAddress(reachableAddress(httpHost), port)}/ws?clientId=demo&ack=1`;
+  return [
+    "",
+    "Send a message through the gateway and see it acknowledged and answered, from a shell:",
+    "",
+    `  npx wscat -c '${url}' -x '${message}' -w 2`,
+    "",
+    "or in the console of a browser:",
+    "",
+    `  s = new WebSocket("${url}");`,
+    `  s.onmessage = (e) => console.log(e.data); s.onopen = () => s.send('${message}')`,
+    "",
+    "",
+  ].join("\n");
+}

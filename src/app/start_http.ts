@@ -1,0 +1,78 @@
+import { parseAddressBlock } from "../base/address.ts";
+import type { Settings } from "../config/settings.ts";
+import type { GatewayServer } from "../gateway/gateway_server.ts";
+import type { HostMetrics } from "../host/host_metrics.ts";
+import type { HttpServer } from "../ports/http.ts";
+import type { Logger } from "../ports/log.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import type { Admin } from "./admin.ts";
+import { flatGameFigures, gameFigures } from "./game_figures.ts";
+import type { GamePart } from "./game_part.ts";
+import { httpRoutes } from "./http_routes.ts";
+import { PrometheusText } from "./prometheus.ts";
+
+/** An HTTP request here carries no body worth reading. */
+const httpBodyBytesMax = 65_536;
+
+/** What the HTTP side serves; parts that are not there have no routes and no figures. */
+export interface HttpParts {
+  readonly runtime: Runtime;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly game: GamePart | undefined;
+  readonly gateway: GatewayServer | undefined;
+  readonly admin: Admin | undefined;
+  host(): HostMetrics;
+  lagMs(): number;
+  /** undefined when requests may come; else why not, in a word or two. */
+  notReady(): string | undefined;
+}
+
+/** Opens the HTTP port: probes, metrics, the operators' API, and the gateway's WebSockets. Rejects
+ * with BindError. */
+export function startHttp(parts: HttpParts): Promise<HttpServer> {
+  const { runtime, settings, logger, game, gateway, admin } = parts;
+  const prometheus = new PrometheusText({
+    host: () => parts.host(),
+    process: () => ({
+      residentBytes: runtime.process.usage().residentBytes,
+      cpuSeconds: runtime.process.usage().cpuMicros / 1e6,
+      eventLoopLagSeconds: parts.lagMs() / 1_000,
+    }),
+    runtimeName: settings.runtime_name,
+    game: game && (() => gameFigures(game)),
+    gateway,
+  });
+  return runtime.http.listen({
+    host: settings.http_host,
+    port: settings.http_port,
+    bodyBytesMax: httpBodyBytesMax,
+    fetch: httpRoutes({
+      notReady: () => parts.notReady(),
+      metrics: () => ({
+        ...parts.host(),
+        ...(game === undefined ? {} : flatGameFigures(gameFigures(game))),
+        ...gateway?.figures(),
+        runtime_name: settings.runtime_name,
+      }),
+      addRoutes: (app) => admin?.addRoutes(app),
+      prometheus: async () => ({
+        contentType: prometheus.contentType,
+        text: await prometheus.text(),
+      }),
+      metricsAllow: settings.metricsAllow.map(parseAddressBlock)
+        .filter((block) => block !== undefined),
+    }),
+    error: (error) => {
+      parts.host().error_count++;
+      logger.error({ error: error.message }, "http request failed");
+    },
+    ...(gateway === undefined ? {} : {
+      webSocket: {
+        limits: gateway.door.limits,
+        handlers: gateway.door.handlers,
+        traffic: gateway.counters,
+      },
+    }),
+  });
+}

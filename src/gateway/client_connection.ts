@@ -1,0 +1,169 @@
+import type { WebSocketConnection } from "../ports/http.ts";
+import type { RingMember } from "./connection_ring.ts";
+import type { Client, ClientSession } from "./gateway_types.ts";
+import type { HistoryRequest, UpgradeQuery } from "./upgrade_query.ts";
+
+/** What a connection needs of the door that it came in by. */
+export interface ConnectionOwner {
+  readonly priorityMax: number;
+  /** Bytes that may wait for one client. */
+  readonly outboundBytesMax: number;
+  /** Something of it waits for the client to read. */
+  congested(connection: ClientConnection): void;
+  /** A message had no room. */
+  slow(connection: ClientConnection): void;
+  end(connection: ClientConnection, code: number, reason: string): void;
+  /** What it said in its URL, while it comes in. */
+  queryOf(connection: ClientConnection): UpgradeQuery | undefined;
+}
+
+/** What was announced, and how the connection stands; one number, for there are many connections. */
+const flag = {
+  acks: 1,
+  chunks: 2,
+  raw: 4,
+  identity: 8,
+  modern: 1 | 2 | 8,
+  congested: 16,
+  open: 32,
+} as const;
+
+/**
+ * One WebSocket of a client. An idle one costs its fields, so there are few of them, all of them
+ * set from the start: what only some connections need is kept by the door.
+ */
+export class ClientConnection implements ClientSession, RingMember {
+  /** From `opened` on. */
+  client!: Client;
+  /** Where the door keeps it; −1: nowhere. */
+  ringPlace = -1;
+  /** When a frame came last, on the door's clock. */
+  heardAtMs = 0;
+  /** Messages that it may send now, and until when that is worked out. */
+  credit = 0;
+  creditAtMs = 0;
+  #webSocket!: WebSocketConnection<ClientConnection>;
+  #flags: number;
+  readonly #owner: ConnectionOwner;
+
+  constructor(owner: ConnectionOwner, query: UpgradeQuery) {
+    this.#owner = owner;
+    this.#flags = (query.wantsAcks ? flag.acks : 0) | (query.takesChunks ? flag.chunks : 0) |
+      (query.isRaw ? flag.raw : 0) | (query.hasIdentity ? flag.identity : 0);
+  }
+
+  get wantsAcks(): boolean {
+    return (this.#flags & flag.acks) !== 0;
+  }
+
+  get takesChunks(): boolean {
+    return (this.#flags & flag.chunks) !== 0;
+  }
+
+  get isRaw(): boolean {
+    return (this.#flags & flag.raw) !== 0;
+  }
+
+  get isModern(): boolean {
+    return (this.#flags & flag.modern) !== 0;
+  }
+
+  get isOpen(): boolean {
+    return (this.#flags & flag.open) !== 0;
+  }
+
+  get priorityMax(): number {
+    return this.#owner.priorityMax;
+  }
+
+  /** Present where it asked for its history; to be read in `GatewayCore.joined`. */
+  get history(): HistoryRequest | undefined {
+    return this.#owner.queryOf(this)?.history;
+  }
+
+  /** Bytes that have not left yet. */
+  get bufferedBytes(): number {
+    return this.isOpen ? this.#webSocket.bufferedBytes : 0;
+  }
+
+  /** The socket's address, of a proxy if there is one between. */
+  get remoteHost(): string {
+    return this.#webSocket.remoteHost;
+  }
+
+  get remotePort(): number {
+    return this.#webSocket.remotePort;
+  }
+
+  send(text: string): "sent" | "slow" | "gone" {
+    if ((this.#flags & (flag.open | flag.congested)) !== flag.open) {
+      const obstacle = this.#obstacle(text.length);
+      if (obstacle !== undefined) return obstacle;
+    }
+    return this.#webSocket.send(text) ? "sent" : this.#waits();
+  }
+
+  sendBinary(bytes: Uint8Array): "sent" | "slow" | "gone" {
+    if ((this.#flags & (flag.open | flag.congested)) !== flag.open) {
+      const obstacle = this.#obstacle(bytes.length);
+      if (obstacle !== undefined) return obstacle;
+    }
+    return this.#webSocket.send(bytes) ? "sent" : this.#waits();
+  }
+
+  sendAll(texts: readonly string[]): "sent" | "slow" | "gone" {
+    if ((this.#flags & (flag.open | flag.congested)) !== flag.open) {
+      const obstacle = this.#obstacle(texts.reduce((sum, text) => sum + text.length, 0));
+      if (obstacle !== undefined) return obstacle;
+    }
+    return this.#webSocket.sendAll(texts) ? "sent" : this.#waits();
+  }
+
+  exemptPing(): void {
+    this.credit++;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.isOpen) this.#owner.end(this, code, reason);
+  }
+
+  /** For the door alone: it is the client's connection now. */
+  opened(client: Client, webSocket: WebSocketConnection<ClientConnection>): void {
+    this.client = client;
+    this.#webSocket = webSocket;
+    this.#flags |= flag.open;
+  }
+
+  /** For the door alone: from here on nothing is sent. */
+  ended(): void {
+    this.#flags &= ~flag.open;
+  }
+
+  /** For the door alone: everything has left. */
+  drained(): void {
+    this.#flags &= ~flag.congested;
+  }
+
+  /** For the door alone. */
+  get webSocket(): WebSocketConnection<ClientConnection> {
+    return this.#webSocket;
+  }
+
+  #obstacle(bytes: number): "slow" | "gone" | undefined {
+    if (!this.isOpen) return "gone";
+    const waiting = this.#webSocket.bufferedBytes;
+    // A message that is larger than the limit goes alone.
+    if (waiting === 0 || waiting + bytes <= this.#owner.outboundBytesMax) return undefined;
+    this.#owner.slow(this);
+    return "slow";
+  }
+
+  #waits(): "sent" | "gone" {
+    if (this.#webSocket.bufferedBytes === 0) return "gone";
+    if ((this.#flags & flag.congested) === 0) {
+      this.#flags |= flag.congested;
+      this.#owner.congested(this);
+    }
+    return "sent";
+  }
+}

@@ -1,0 +1,70 @@
+import { noSlot } from "./log/message_log_types.ts";
+import type { Client } from "./gateway_types.ts";
+
+/**
+ * The clients that the gateway has anything of: a connection, messages, or ids that it remembers.
+ * Each has a small number while it is here, which messages carry instead of the id.
+ */
+export class Clients {
+  readonly #byId = new Map<string, Client>();
+  readonly #byIndex: (Client | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  all(): Iterable<Client> {
+    return this.#byId.values();
+  }
+
+  get(id: string): Client | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The client with the number that one of its messages carries. */
+  at(index: number): Client {
+    const client = this.#byIndex[index];
+    if (client === undefined) throw new Error(`No client has the number ${index}`);
+    return client;
+  }
+
+  /** The client with that id; a new one if there is none yet. */
+  named(id: string): Client {
+    return this.#byId.get(id) ?? this.#add(id);
+  }
+
+  /** Forgets a client that the gateway has nothing of any more. */
+  tidy(client: Client): void {
+    const isNeeded = client.session !== undefined || client.pendingUp > 0 ||
+      client.waitingCount > 0 || client.knownIds > 0;
+    if (isNeeded || this.#byIndex[client.index] !== client) return;
+    this.#byId.delete(client.id);
+    this.#byIndex[client.index] = undefined;
+    this.#free.push(client.index);
+  }
+
+  #add(id: string): Client {
+    const index = this.#free.pop() ?? this.#byIndex.length;
+    const client: Client = {
+      id,
+      index,
+      quotedBytes: 0,
+      logSegment: 0,
+      logName: 0,
+      session: undefined,
+      route: undefined,
+      upstream: undefined,
+      pendingUp: 0,
+      waitingFirst: noSlot,
+      waitingLast: noSlot,
+      waitingCount: 0,
+      waitingBytes: 0,
+      knownIds: 0,
+      pongAtMs: 0,
+    };
+    this.#byId.set(id, client);
+    this.#byIndex[index] = client;
+    return client;
+  }
+}

@@ -1,0 +1,152 @@
+import type { GatewayConfig } from "../config/gateway_config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ClientConnection } from "./client_connection.ts";
+import type { ClientLedger } from "./client_ledger.ts";
+import type { ConnectionRing } from "./connection_ring.ts";
+import { type DoorClose, doorClose } from "./door_close.ts";
+import type { GatewayCore } from "./gateway_types.ts";
+import type { MemoryAccount } from "./memory_account.ts";
+
+/** One timer serves all connections: each of its ticks visits as many as are due. */
+const tickMs = 250;
+
+/** A tick that comes later than this means that this process stood still, not that clients were
+ * silent: what they sent meanwhile is yet to be read. */
+const countedMsMax = 1_000;
+
+/** Clients that stay are noted as seen this often within the time for which they are remembered. */
+const notesATtl = 4;
+const noteMsMin = 60_000;
+
+export interface ConnectionWatchOptions {
+  readonly config: GatewayConfig;
+  readonly core: GatewayCore;
+  readonly clock: Clock;
+  readonly memory: MemoryAccount;
+  readonly ledger: ClientLedger;
+  readonly ring: ConnectionRing<ClientConnection>;
+  end(connection: ClientConnection, close: DoorClose): void;
+}
+
+/** Watches over open connections: pings them, ends silent and slow ones, counts what waits for them. */
+export class ConnectionWatch {
+  readonly #options: ConnectionWatchOptions;
+  readonly #noteEveryMs: number;
+  /** Those that something waits for. */
+  readonly #congested = new Set<ClientConnection>();
+  /** Those that a message had no room for, and since when. */
+  readonly #slow = new Map<ClientConnection, number>();
+  /** Visits that are due; the fraction waits for the next tick. */
+  #visitsDue = 0;
+  /** Time as far as clients could show a sign of life. */
+  #livelyMs = 0;
+  #tickAtMs = 0;
+  #stop: (() => void) | undefined;
+
+  constructor(options: ConnectionWatchOptions) {
+    this.#options = options;
+    this.#noteEveryMs = Math.max(noteMsMin, options.config.waiting.ttlSeconds * 1_000 / notesATtl);
+  }
+
+  /** The monotonic clock at the last tick. */
+  get nowMs(): number {
+    return this.#tickAtMs;
+  }
+
+  /** Exact to a tick. */
+  silentMs(connection: ClientConnection): number {
+    return this.#livelyMs - connection.heardAtMs;
+  }
+
+  heard(connection: ClientConnection): void {
+    connection.heardAtMs = this.#livelyMs;
+  }
+
+  joined(connection: ClientConnection): void {
+    this.heard(connection);
+    if (this.#stop !== undefined) return;
+    const { clock } = this.#options;
+    this.#tickAtMs = clock.monotonic();
+    this.#stop = clock.every(tickMs, () => this.#tick());
+  }
+
+  left(connection: ClientConnection): void {
+    this.#congested.delete(connection);
+    this.#slow.delete(connection);
+  }
+
+  congested(connection: ClientConnection): void {
+    this.#congested.add(connection);
+  }
+
+  slow(connection: ClientConnection): void {
+    if (!this.#slow.has(connection)) this.#slow.set(connection, this.#options.clock.monotonic());
+  }
+
+  drained(connection: ClientConnection): void {
+    if (!connection.isOpen) return;
+    connection.drained();
+    this.#congested.delete(connection);
+    this.#endOfSlowness(connection);
+  }
+
+  stop(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#options.memory.set("outbound", 0);
+  }
+
+  #tick(): void {
+    const { clock, ring } = this.#options;
+    const now = clock.monotonic();
+    const elapsed = now - this.#tickAtMs;
+    this.#tickAtMs = now;
+    this.#livelyMs += Math.min(elapsed, countedMsMax);
+    this.#countWaiting();
+    this.#judgeSlow(now);
+    this.#visitDue(elapsed);
+    if (ring.size === 0) this.stop();
+  }
+
+  #visitDue(elapsedMs: number): void {
+    const { config, ring, ledger } = this.#options;
+    this.#visitsDue += ring.size * elapsedMs / config.heartbeatIntervalMs;
+    // One round in so many, rather than a time of its own for each connection.
+    const isNoting = this.#livelyMs % this.#noteEveryMs < config.heartbeatIntervalMs;
+    const visits = Math.min(ring.size, Math.floor(this.#visitsDue));
+    this.#visitsDue = Math.min(1, this.#visitsDue - visits);
+    for (let i = 0; i < visits; i++) {
+      const connection = ring.next();
+      if (connection === undefined) return;
+      this.#visit(connection);
+      if (isNoting && connection.isOpen) ledger.arrived(connection.client.id, { again: true });
+    }
+  }
+
+  #visit(connection: ClientConnection): void {
+    const { config, end } = this.#options;
+    if (this.silentMs(connection) >= config.connectionTimeoutMs) {
+      end(connection, doorClose.silent);
+      return;
+    }
+    connection.webSocket.ping();
+  }
+
+  #countWaiting(): void {
+    let bytes = 0;
+    for (const connection of this.#congested) bytes += connection.bufferedBytes;
+    this.#options.memory.set("outbound", bytes);
+  }
+
+  #judgeSlow(now: number): void {
+    const { config, end } = this.#options;
+    for (const [connection, since] of this.#slow) {
+      if (connection.bufferedBytes <= config.outboundBytesMax / 2) this.#endOfSlowness(connection);
+      else if (now - since >= config.slowConsumerSeconds * 1_000) end(connection, doorClose.slow);
+    }
+  }
+
+  #endOfSlowness(connection: ClientConnection): void {
+    if (this.#slow.delete(connection)) this.#options.core.drained(connection);
+  }
+}

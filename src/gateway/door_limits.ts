@@ -1,0 +1,34 @@
+import type { GatewayConfig } from "../config/gateway_config.ts";
+import type { WebSocketLimits } from "../ports/http.ts";
+
+/** How far over its rate a client must be for the adapter to step in: all finer limits answer, and
+ * spare the heartbeats of the known SDK. */
+const grossFactor = 50;
+
+/** The known SDK sends 900 heartbeats a second, however low the rate is. */
+const messagesPerSecondMin = 5_000;
+
+/** Without a rate: more than one connection gets through here. */
+const messagesPerSecondUnlimited = 200_000;
+
+const bytesPerSecondMin = 256 << 20;
+
+/** Control frames and what a message grows by come on top of what the connections themselves allow. */
+const outboundSlackBytes = 1 << 20;
+
+/** Limits for the adapter, which are there for what the door itself cannot see or stop. */
+export function doorLimits(config: GatewayConfig): WebSocketLimits {
+  const { maxMessageSize, messagesPerSecond, messageBurst, outboundBytesMax } = config;
+  return {
+    messageBytesMax: maxMessageSize,
+    // A message of several bytes a character, or larger than the limit, goes when nothing waits.
+    outboundBytesMax: 3 * outboundBytesMax + 2 * maxMessageSize + outboundSlackBytes,
+    inbound: {
+      messagesPerSecond: messagesPerSecond === 0
+        ? messagesPerSecondUnlimited
+        : Math.max(messagesPerSecondMin, messageBurst, grossFactor * messagesPerSecond),
+      bytesPerSecond: Math.max(bytesPerSecondMin, 2 * maxMessageSize),
+      burstSeconds: 2,
+    },
+  };
+}

@@ -1,0 +1,358 @@
+import type { GatewayConfig } from "../config/gateway_config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { CryptoPort } from "../ports/crypto.ts";
+import type { FilesPort } from "../ports/files.ts";
+import type { LogFilesPort } from "../ports/log_file.ts";
+import type { Logger } from "../ports/log.ts";
+import type { ProcessPort } from "../ports/process.ts";
+import type { Random } from "../ports/random.ts";
+import type { TcpPort } from "../ports/tcp.ts";
+import {
+  ClientMessage,
+  messageIdInMembers,
+  readUpstreamMessage,
+  UpstreamMessage,
+} from "../wire/gateway_message.ts";
+import { FrameBatch } from "../wire/websocket_frame.ts";
+import { ClientLedger } from "./client_ledger.ts";
+import { Clients } from "./clients.ts";
+import { dedupPerClient, dedupTotal, DedupWindow } from "./dedup_window.ts";
+import { Downstream } from "./downstream.ts";
+import { EchoLink } from "./echo_link.ts";
+import { emptyGatewayCounters, RecentLatency } from "./gateway_counters.ts";
+import { GatewayDoor } from "./gateway_door.ts";
+import { gatewayFigures } from "./gateway_figures.ts";
+import type { GatewayCounters } from "./gateway_types.ts";
+import type { Link, LinkOwner } from "./link_types.ts";
+import { openMessageLog, type RecoveredLog } from "./log/message_log.ts";
+import type { LogClient, MessageLog, MessageLogOwner } from "./log/message_log_types.ts";
+import { Mailbox } from "./mailbox.ts";
+import { MemoryAccount } from "./memory_account.ts";
+import { MessageGateway } from "./message_gateway.ts";
+import { restoreMessages } from "./restore_messages.ts";
+import { StampClock } from "./stamp_clock.ts";
+import { UpstreamLink } from "./upstream_link.ts";
+import { type TargetOwner, UpstreamTarget } from "./upstream_target.ts";
+import { Upstreams } from "./upstreams.ts";
+
+/** How often lateness is measured and memory counted. */
+const tickMs = 100;
+/** Every so many of them: what has waited for too long is given up. */
+const ticksPerExpiry = 10;
+/** Every so many of them: percentiles forget what is older than twice that. */
+const ticksPerPeriod = 300;
+/** How often the end looks whether the upstreams have everything. */
+const lookAgainMs = 5;
+
+export interface GatewayPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: CryptoPort;
+  readonly tcp: TcpPort;
+  readonly files: FilesPort;
+  readonly logFiles: LogFilesPort;
+  readonly process: ProcessPort;
+}
+
+export interface GatewayServerOptions {
+  readonly ports: GatewayPorts;
+  readonly config: GatewayConfig;
+  readonly logger: Logger;
+  /** Client connections that may be open. */
+  readonly maxConnections: number;
+}
+
+export type GatewayOpening =
+  | { readonly ok: true; readonly gateway: GatewayServer }
+  /** One line: what was tried, what was found. */
+  | { readonly ok: false; readonly reason: string };
+
+/** The message gateway, put together: log, upstreams, connections and figures. */
+export class GatewayServer {
+  readonly door: GatewayDoor;
+  readonly core: MessageGateway;
+  readonly log: MessageLog;
+  readonly upstreams: Upstreams;
+  readonly counters: GatewayCounters = emptyGatewayCounters();
+  readonly #options: GatewayServerOptions;
+  readonly #clients: Clients;
+  readonly #ledger: ClientLedger;
+  readonly #memory: MemoryAccount;
+  readonly #mailbox: Mailbox;
+  readonly #lateness = new RecentLatency();
+  readonly #startedAt: number;
+  #stopTicks = () => {};
+  #stopSummaries = () => {};
+
+  /** Reads what the last run left, and begins to connect to the upstreams that it is for. */
+  static async open(options: GatewayServerOptions): Promise<GatewayOpening> {
+    const { ports, config, logger } = options;
+    const { persistFile } = config.buffer;
+    const clients = new Clients();
+    const ledger = new ClientLedger({
+      ...ports,
+      path: persistFile === "" ? "" : `${persistFile}.clients`,
+      ttlSeconds: config.waiting.ttlSeconds,
+      logger,
+      sha256: (bytes) => ports.crypto.sha256(bytes),
+    });
+    const owner = new LogEvents(clients);
+    const opened = await openMessageLog({
+      ...ports,
+      config: config.buffer,
+      files: ports.logFiles,
+      logger,
+      owner,
+    });
+    if (!opened.ok) return opened;
+    const { report } = opened.recovered;
+    if (report.torn + report.corrupt + report.orphaned + report.renamed.length > 0) {
+      logger.warn({ ...report }, "the message log was damaged: what is whole was kept");
+    } else if (report.messages > 0) {
+      logger.info({ messages: report.messages }, "messages of the last run are sent now");
+    }
+    await ledger.open();
+    const gateway = new GatewayServer(options, { clients, ledger, ...opened });
+    owner.core = gateway.core;
+    return { ok: true, gateway };
+  }
+
+  private constructor(
+    options: GatewayServerOptions,
+    parts: { clients: Clients; ledger: ClientLedger; log: MessageLog; recovered: RecoveredLog },
+  ) {
+    const { ports, config } = options;
+    const { clock } = ports;
+    const { clients, ledger, log, recovered } = parts;
+    const { counters } = this;
+    this.log = log;
+    this.#options = options;
+    this.#clients = clients;
+    this.#ledger = ledger;
+    this.#startedAt = clock.monotonic();
+    const memory = this.#memory = new MemoryAccount(config.memory);
+    const mailbox = this.#mailbox = new Mailbox(log, config.waiting);
+    const stamp = new StampClock(clock);
+    const known = this.#newDedupWindow();
+    // Made before the core that it reports to.
+    const owner: TargetOwner = {
+      sent: (slot) => this.core.sent(slot),
+      delivered: (slot) => this.core.delivered(slot),
+      mayRetry: (slot) => this.core.mayRetry(slot),
+    };
+    const batch = new FrameBatch((count) => ports.random.bytes(count));
+    const upstreams = this.upstreams = new Upstreams(config.routes, (url, index) => {
+      const target = new UpstreamTarget({ url, index }, { log, clients, owner });
+      if (url !== "") target.connect(this.#newLink(target, downstream, batch));
+      return target;
+    });
+    const wasSeen = (id: string) => ledger.lastSeen(id) !== undefined;
+    const downstream: Downstream = new Downstream({
+      log,
+      clients,
+      upstreams,
+      mailbox,
+      counters,
+      stamp,
+      wasSeen,
+    });
+    const core = this.core = new MessageGateway({
+      config,
+      clock,
+      counters,
+      memory,
+      clients,
+      log,
+      known,
+      upstreams,
+      downstream,
+      stamp,
+    });
+    this.door = new GatewayDoor({
+      ...ports,
+      config,
+      core,
+      counters,
+      logger: options.logger,
+      maxConnections: options.maxConnections,
+      memory,
+      ledger,
+    });
+    restoreMessages(recovered, { log, clients, upstreams, mailbox, known, clock });
+    this.#startTicks();
+  }
+
+  /** Why it cannot promise anything now, in a few words; undefined while all is well. */
+  get trouble(): string | undefined {
+    return this.log.trouble ?? this.#ledger.trouble;
+  }
+
+  /** The figures under the names of the JSON metrics. */
+  figures(): Record<string, number> {
+    const { ports, config } = this.#options;
+    const { clock } = ports;
+    const { addresses } = this.door.admission;
+    const now = clock.monotonic();
+    return gatewayFigures({
+      counters: this.counters,
+      log: this.log,
+      upstreams: this.upstreams,
+      mailbox: this.#mailbox,
+      ackLatency: this.core.ackLatency,
+      forwardLatency: this.core.forwardLatency,
+      bufferCapacity: config.buffer.size,
+      connections: this.door.size,
+      memoryBytes: this.#memory.totalBytes,
+      memoryBytesMax: this.#memory.limitBytes,
+      limitedAddresses: addresses.size,
+      averageTokens: addresses.averageTokens(now),
+      requestsPerSecond: config.rateLimit.requestsPerSecond,
+      process: ports.process.usage(),
+      eventLoopLagP99Ms: this.#lateness.percentile(0.99),
+      uptimeMs: now - this.#startedAt,
+      nowMs: clock.now(),
+    });
+  }
+
+  /** From now on nobody comes in, and no message is taken. */
+  startDraining(): void {
+    this.door.startDraining();
+    this.core.startDraining();
+  }
+
+  /**
+   * Stops in order: what was read is stored and acknowledged, upstreams get what waits for them,
+   * clients are sent away within `drainMs`. What is not delivered then stays in the log.
+   */
+  async stop(drainMs: number): Promise<void> {
+    const { clock } = this.#options.ports;
+    this.startDraining();
+    this.#stopSummaries();
+    await this.log.flush();
+    const giveUpAt = clock.monotonic() + drainMs;
+    while (clock.monotonic() < giveUpAt && this.#isSomethingOnItsWay()) {
+      await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
+    }
+    await this.door.closeAll(Math.max(0, giveUpAt - clock.monotonic()));
+    await Promise.all(this.upstreams.all().map((target) => target.link?.stop()));
+    this.#stopTicks();
+    await Promise.all([this.log.close(), this.#ledger.close()]);
+  }
+
+  #isSomethingOnItsWay(): boolean {
+    return this.upstreams.all().some(({ isOpen, pending }) => isOpen && pending > 0);
+  }
+
+  #newDedupWindow(): DedupWindow {
+    const limits = {
+      windowMs: this.#options.config.buffer.dedupWindowMs,
+      perClient: dedupPerClient,
+      total: dedupTotal,
+    };
+    return new DedupWindow(limits, (index) => {
+      const client = this.#clients.at(index);
+      client.knownIds--;
+      this.#clients.tidy(client);
+    });
+  }
+
+  #newLink(target: UpstreamTarget, downstream: Downstream, batch: FrameBatch): Link {
+    const { ports, config, logger } = this.#options;
+    const owner: LinkOwner = {
+      text: (text) => downstream.text(target, text),
+      binary: () => this.counters.upstreamFramesRefused++,
+      changed: () => {},
+    };
+    const { url } = target;
+    if (url.startsWith("echo:")) return new EchoLink({ queue: target, owner, clock: ports.clock });
+    return new UpstreamLink({
+      ...ports,
+      url,
+      queue: target,
+      owner,
+      logger,
+      upstreamAck: config.buffer.upstreamAck,
+      messageBytesMax: config.maxMessageSize,
+      batch,
+    });
+  }
+
+  #startTicks(): void {
+    const { ports, config, logger } = this.#options;
+    const { clock } = ports;
+    let ticks = 0;
+    let dueAt = clock.monotonic() + tickMs;
+    this.#stopTicks = clock.every(tickMs, () => {
+      const now = clock.monotonic();
+      this.#lateness.add(Math.max(0, now - dueAt));
+      dueAt = now + tickMs;
+      this.#memory.set("waiting", this.#mailbox.bytes);
+      this.#memory.set("queues", this.log.bytes - this.#mailbox.bytes);
+      if (++ticks % ticksPerExpiry === 0) this.core.expire();
+      if (ticks % ticksPerPeriod !== 0) return;
+      this.#lateness.turn();
+      this.core.ackLatency.turn();
+      this.core.forwardLatency.turn();
+    });
+    const { enabled, logIntervalMs } = config.metrics;
+    if (!enabled || logIntervalMs === 0) return;
+    this.#stopSummaries = clock.every(logIntervalMs, () => {
+      const figures = this.figures();
+      logger.info(
+        Object.fromEntries(summaryFigures.map((name) => [name, figures[name]])),
+        "gateway",
+      );
+    });
+  }
+}
+
+/** What the regular line in the log shows. */
+const summaryFigures = [
+  "connectionsActive",
+  "openclawConnections",
+  "messagesReceived",
+  "messagesSent",
+  "messagesFailed",
+  "bufferDepth",
+  "bufferOldestSeconds",
+  "waitingMessages",
+  "acksSent",
+  "memoryUsedMB",
+  "ackP99Ms",
+  "forwardP99Ms",
+  "fsyncP99Ms",
+  "eventLoopLagP99Ms",
+] as const;
+
+/** What the log reports, handed to the core, which is made after it. */
+class LogEvents implements MessageLogOwner {
+  core: MessageGateway | undefined;
+  readonly #clients: Clients;
+  readonly #clientMessage = new ClientMessage();
+  readonly #upstreamMessage = new UpstreamMessage();
+
+  constructor(clients: Clients) {
+    this.#clients = clients;
+  }
+
+  clientNamed(id: string): LogClient {
+    return this.#clients.named(id);
+  }
+
+  messageIdIn(direction: "up" | "down", body: string): string {
+    if (direction === "up") return messageIdInMembers(body, this.#clientMessage);
+    const message = this.#upstreamMessage;
+    return readUpstreamMessage(body, message) === undefined ? message.messageId : "";
+  }
+
+  committed(sequence: number): void {
+    this.core?.committed(sequence);
+  }
+
+  notStored(from: number, through: number): void {
+    this.core?.notStored(from, through);
+  }
+
+  /** Whoever asks whether the gateway is ready asks the log itself. */
+  troubleChanged(): void {}
+}

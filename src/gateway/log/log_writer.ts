@@ -1,0 +1,314 @@
+import type { Clock } from "../../ports/clock.ts";
+import type { LogFilesPort } from "../../ports/log_file.ts";
+import type { Logger } from "../../ports/log.ts";
+import type { Random } from "../../ports/random.ts";
+import { DoneList } from "./done_list.ts";
+import { doneMsMax, type LogLimits, retryMs, syncIntervalMs } from "./log_limits.ts";
+import type { LogNames } from "./log_names.ts";
+import type { MessageMemory } from "./message_memory.ts";
+import type { LogClient, Slot } from "./message_log_types.ts";
+import { recordKind } from "./record_format.ts";
+import { RecordPlacer } from "./record_placer.ts";
+import type { Segment } from "./segment.ts";
+import { SegmentFile } from "./segment_file.ts";
+import { SyncTimes } from "./sync_times.ts";
+
+export interface LogWriterParts {
+  readonly files: LogFilesPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: Random;
+  readonly memory: MessageMemory;
+  readonly names: LogNames;
+  readonly limits: LogLimits;
+  readonly fsync: "always" | "interval" | "never";
+  readonly fsyncMinIntervalMs: number;
+  readonly owner: LogWriterOwner;
+}
+
+export interface LogWriterOwner {
+  committed(sequence: number): void;
+  notStored(from: number, through: number): void;
+  troubleChanged(): void;
+}
+
+/** Called after each batch, when nothing is in the way of tidying up. */
+type Settled = () => void;
+
+/**
+ * Writes records to the segments: one batch at a time, one write and one sync for all that came
+ * meanwhile. After a failure it holds back, and each second tries to put everything that may not be
+ * on disk into a new segment.
+ */
+export class LogWriter {
+  readonly #parts: LogWriterParts;
+  readonly placer: RecordPlacer;
+  readonly syncTimes = new SyncTimes();
+  readonly #file: SegmentFile;
+  readonly #done = new DoneList();
+  #state: "well" | "trouble" | "repairing" | "closed" = "well";
+  #trouble: string | undefined;
+  /** Known to be stored; told as not stored. */
+  #durable = 0;
+  #refused = 0;
+  #isBusy = false;
+  #isUrgent = false;
+  #cancelTimer: (() => void) | undefined;
+  #startedAt = -Infinity;
+  #syncedAt = -Infinity;
+  #waiting: (() => void)[] = [];
+  settled: Settled = () => {};
+  /** First segment of the repair that goes on. */
+  #repairFrom = 0;
+
+  constructor(parts: LogWriterParts) {
+    this.#parts = parts;
+    this.placer = new RecordPlacer(parts);
+    this.#file = new SegmentFile({
+      files: parts.files,
+      names: parts.names,
+      blocks: parts.memory.blocks,
+      syncsFull: parts.fsync !== "never",
+    });
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  get isWell(): boolean {
+    return this.#state === "well";
+  }
+
+  /** The segment whose file is open: it is not to be removed. */
+  get openSegment(): Segment | undefined {
+    return this.#file.segment;
+  }
+
+  /** What was read back at start; the next segment gets the next number. */
+  resume(
+    start: {
+      segments: readonly Segment[];
+      nextNumber: number;
+      sequence: number;
+      clients: readonly LogClient[];
+    },
+  ): void {
+    this.placer.resume(start);
+    this.#durable = start.sequence;
+    this.#refused = start.sequence;
+  }
+
+  /** To be called after a new message was put into memory. */
+  added(slot: Slot, sequence: number): void {
+    if (this.placer.added(slot, sequence) && !this.#isUrgent) this.#wake();
+  }
+
+  /** A message left that may be on disk. */
+  done(sequence: number): void {
+    this.#done.add(sequence);
+    if (this.#cancelTimer === undefined && !this.#isUrgent) this.#wakeLater();
+  }
+
+  /** Resolves when all that was put here before is stored, or could not be. */
+  flush(): Promise<void> {
+    const { placer } = this;
+    const isIdle = !this.#isBusy && placer.isEmpty && this.#done.isEmpty && !this.#file.isUnsynced;
+    if (this.#state !== "well" || isIdle) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#wakeNow();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    this.#state = "closed";
+    this.#cancel();
+    this.placer.stop();
+    while (this.#isBusy) {
+      await new Promise<void>((resolve) => this.#parts.clock.after(1, resolve));
+    }
+    await this.#file.drop();
+  }
+
+  /** Does a batch as soon as the one that goes on is done; for what is urgent. */
+  #wake(): void {
+    if (this.#isBusy || this.#state !== "well") return;
+    this.#cancel();
+    this.#isUrgent = true;
+    const { clock, fsyncMinIntervalMs } = this.#parts;
+    const wait = this.#startedAt + fsyncMinIntervalMs - clock.monotonic();
+    if (wait <= 0) clock.soon(() => this.#start());
+    else this.#cancelTimer = clock.after(Math.ceil(wait), () => this.#start());
+  }
+
+  #wakeNow(): void {
+    if (this.#isBusy) return;
+    this.#cancel();
+    this.#isUrgent = true;
+    this.#parts.clock.soon(() => this.#start());
+  }
+
+  #wakeLater(ms = doneMsMax): void {
+    if (this.#isBusy || this.#state !== "well") return;
+    this.#cancelTimer = this.#parts.clock.after(ms, () => this.#start());
+  }
+
+  #cancel(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #start(): void {
+    if (this.#isBusy || this.#state !== "well") return;
+    this.#cancel();
+    this.#isUrgent = false;
+    void this.#commit();
+  }
+
+  async #commit(): Promise<void> {
+    const { clock, fsync } = this.#parts;
+    const { placer } = this;
+    this.#isBusy = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#startedAt = clock.monotonic();
+    const through = placer.appended;
+    try {
+      await this.#write();
+      const hasNews = this.#durable < through || placer.hasCopies;
+      const isDue = fsync === "always"
+        ? hasNews || waiting.length > 0
+        : fsync === "interval" && (waiting.length > 0 ||
+          (hasNews && this.#startedAt - this.#syncedAt >= syncIntervalMs));
+      if (isDue) await this.#sync();
+      if (isDue || fsync === "never") this.#stored(through);
+    } catch (error) {
+      await this.#fail(error);
+    }
+    this.#isBusy = false;
+    for (const resolve of waiting) resolve();
+    this.#goOn();
+  }
+
+  /** Writes all that waits, with the ends of messages. */
+  async #write(): Promise<void> {
+    const { placer } = this;
+    if (!this.#done.isEmpty) {
+      const segment = placer.currentOrNew();
+      this.#done.write(segment.base, (body) => placer.putRecord(recordKind.done, body));
+    }
+    await this.#file.write(placer.takeRanges());
+  }
+
+  async #sync(): Promise<void> {
+    const { clock } = this.#parts;
+    const startedAt = clock.monotonic();
+    this.#syncedAt = startedAt;
+    await this.#file.sync();
+    this.syncTimes.add(clock.monotonic() - startedAt);
+  }
+
+  #stored(through: number): void {
+    this.placer.hasCopies = false;
+    this.#done.written();
+    if (through <= this.#durable) return;
+    this.#durable = through;
+    this.#parts.owner.committed(through);
+  }
+
+  #goOn(): void {
+    if (this.#state !== "well") return;
+    const { fsync, clock } = this.#parts;
+    if (this.#waiting.length > 0) this.#wakeNow();
+    else if (!this.placer.isEmpty) this.#wake();
+    else if (!this.#done.isEmpty) this.#wakeLater();
+    else if (fsync === "interval" && this.#durable < this.placer.appended) {
+      this.#wakeLater(Math.max(0, this.#syncedAt + syncIntervalMs - clock.monotonic()));
+    }
+    this.settled();
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const { owner, logger, clock } = this.#parts;
+    const { placer } = this;
+    const wasSync = this.#file.isSyncing;
+    const isFirst = this.#trouble === undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    // What is on its way is let go of here, so that it is put in order before anybody is told.
+    const failed = this.#file.segment;
+    const dropped = this.#file.drop();
+    this.#file.unpin(placer.takeRanges());
+    this.#done.failed();
+    const isRepair = this.#state === "repairing";
+    placer.doubt(failed, wasSync || isRepair || placer.hasCopies, this.#durable);
+    placer.stop();
+    if (this.#state !== "closed") {
+      this.#state = "trouble";
+      this.#cancelTimer = clock.after(retryMs, () => void this.#repair());
+    }
+    this.#trouble = reason;
+    const from = Math.max(this.#durable, this.#refused) + 1;
+    if (from <= placer.appended) {
+      this.#refused = placer.appended;
+      owner.notStored(from, placer.appended);
+    }
+    if (isFirst) {
+      logger.error(
+        { error: reason },
+        "messages cannot be stored: none is acknowledged until they can",
+      );
+      owner.troubleChanged();
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    // The file is given up, and its failure is known already.
+    await dropped.catch(() => {});
+  }
+
+  /** A try to get well: all that may not be on disk goes into a new segment. */
+  async #repair(): Promise<void> {
+    if (this.#state !== "trouble") return;
+    this.#cancelTimer = undefined;
+    this.#isBusy = true;
+    this.#state = "repairing";
+    const { fsync, owner, logger } = this.#parts;
+    const { placer } = this;
+    try {
+      await this.#removeRepair();
+      this.#repairFrom = placer.start().number;
+      let from: Slot = 0;
+      do {
+        from = placer.rewriteFrom(from, (slot) => placer.isInDoubt(slot));
+        await this.#write();
+      } while (from < this.#parts.memory.table.end);
+      const through = placer.appended;
+      await this.#write();
+      if (fsync !== "never") await this.#sync();
+      this.#repairFrom = 0;
+      placer.trustAll();
+      this.#trouble = undefined;
+      if (this.#state === "repairing") this.#state = "well";
+      logger.info({}, "messages can be stored again");
+      this.#stored(through);
+      owner.troubleChanged();
+    } catch (error) {
+      await this.#fail(error);
+    }
+    this.#isBusy = false;
+    this.#goOn();
+  }
+
+  /** Removes the files of a repair that failed: without that each second would leave one. */
+  async #removeRepair(): Promise<void> {
+    const { files, names } = this.#parts;
+    const { segments } = this.placer;
+    if (this.#repairFrom === 0) return;
+    for (const segment of [...segments.all()]) {
+      if (segment.number < this.#repairFrom) continue;
+      await files.remove(names.path(names.segment(segment.number)));
+      segments.remove(segment);
+    }
+    this.#repairFrom = 0;
+  }
+}

@@ -1,0 +1,323 @@
+import { assert } from "../../base/assert.ts";
+import { crc32Between } from "../../base/crc32.ts";
+import type { MemoryBlock } from "./memory_blocks.ts";
+import { MemoryBlocks } from "./memory_blocks.ts";
+import { hashMessageId } from "../dedup_window.ts";
+import type { NewMessage, Slot } from "./message_log_types.ts";
+import { MessageTable, priorityShift, rowOf, slotFlag } from "./message_table.ts";
+import {
+  ackAskedFlag,
+  putStamp,
+  putU32,
+  putVarint,
+  putWideVarint,
+  recordCrc,
+  recordHeadBytesMax,
+  recordKind,
+  stampBytes,
+  stampNsAt,
+  u48At,
+  varintWidth,
+  zigzag,
+} from "./record_format.ts";
+
+/** Bodies whose UTF-8 might be longer are turned into bytes first, and then copied. */
+const inPlaceUnitsMax = 8 * 1024;
+
+/** Where a record is to stand on disk; `segment` 0: nowhere for now. */
+export interface RecordPlace {
+  segment: number;
+  base: number;
+  salt: number;
+}
+
+/** The waiting messages: their rows, and the records with their bodies in memory blocks. */
+export class MessageMemory {
+  readonly table = new MessageTable();
+  readonly blocks = new MemoryBlocks();
+  readonly #encoder = new TextEncoder();
+  // A body may begin with a byte order mark; it is not ours to drop.
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  depth = 0;
+  bytes = 0;
+  /** Where the last record was put. */
+  block: MemoryBlock = this.blocks.tail;
+  from = 0;
+  to = 0;
+
+  add(message: NewMessage, sequence: number, place: RecordPlace): Slot {
+    const { body, direction } = message;
+    const isUp = direction === "up";
+    let block: MemoryBlock;
+    let encoded: Uint8Array | undefined;
+    let most: number;
+    if (body.length <= inPlaceUnitsMax) {
+      most = body.length * 3;
+    } else {
+      encoded = this.#encoder.encode(body);
+      most = encoded.length;
+    }
+    block = this.blocks.withRoom(recordHeadBytesMax + most);
+    const { bytes } = block;
+    const at = block.used;
+    const kind = (isUp ? recordKind.up : recordKind.down) |
+      (message.ackAsked ? ackAskedFlag : 0) | (message.priority << priorityShift);
+    const width = varintWidth(recordHeadBytesMax + most);
+    const name = place.segment === 0 ? 0 : message.client.logName >>> 1;
+    const bodyAt = this.#putHead(block, { kind, width, delta: sequence - place.base, name });
+    putStamp(bytes, bodyAt - stampBytes, message.stampMs, message.stampNs);
+    let bodyBytes = most;
+    if (encoded === undefined) {
+      bodyBytes = this.#encoder.encodeInto(body, bytes.subarray(bodyAt)).written;
+    } else {
+      bytes.set(encoded, bodyAt);
+    }
+    const bodyCrc = crc32Between(bytes, bodyAt, bodyAt + bodyBytes);
+    this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
+
+    const slot = this.table.take();
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    page.sequence[row] = sequence;
+    page.clientIndex[row] = message.client.index;
+    page.block[row] = block.index;
+    page.bodyAt[row] = bodyAt;
+    page.bodyBytes[row] = bodyBytes;
+    page.bodyCrc[row] = bodyCrc;
+    page.segment[row] = place.segment;
+    page.flags[row] = slotFlag.live | (isUp ? slotFlag.up : 0) |
+      (message.ackAsked ? slotFlag.ackAsked : 0) | (message.priority << priorityShift);
+    if (message.messageId !== "") this.setMessageId(slot, message.messageId);
+    this.table.link(slot);
+    this.#count(block, bodyBytes);
+    return slot;
+  }
+
+  /** A message that was read back: its row is linked later, when all are there. */
+  restore(record: {
+    sequence: number;
+    clientIndex: number;
+    kind: number;
+    bodyCrc: number;
+    segment: number;
+    /** Stamp and body, as they stand in the file. */
+    from: Uint8Array;
+    stampAt: number;
+    end: number;
+  }): Slot {
+    const { stampAt, end } = record;
+    const block = this.blocks.withRoom(end - stampAt);
+    copyBytes(block, record.from, stampAt, end);
+    const slot = this.table.take();
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const bodyBytes = end - stampAt - stampBytes;
+    page.sequence[row] = record.sequence;
+    page.clientIndex[row] = record.clientIndex;
+    page.block[row] = block.index;
+    page.bodyAt[row] = block.used - bodyBytes;
+    page.bodyBytes[row] = bodyBytes;
+    page.bodyCrc[row] = record.bodyCrc;
+    page.segment[row] = record.segment;
+    const isUp = (record.kind & 7) === recordKind.up;
+    page.flags[row] = slotFlag.live | (isUp ? slotFlag.up : 0) |
+      ((record.kind & ackAskedFlag) !== 0 ? slotFlag.ackAsked : 0) | (record.kind & 0xf0);
+    this.#count(block, bodyBytes);
+    return slot;
+  }
+
+  /** Writes a message's record anew, for another place on disk. */
+  rewrite(slot: Slot, name: number, place: RecordPlace): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const bodyBytes = page.bodyBytes[row]!;
+    const old = this.blocks.at(page.block[row]!);
+    const oldBodyAt = page.bodyAt[row]!;
+    const block = this.blocks.withRoom(recordHeadBytesMax + bodyBytes);
+    const at = block.used;
+    const flags = page.flags[row]!;
+    const kind = ((flags & slotFlag.up) !== 0 ? recordKind.up : recordKind.down) |
+      ((flags & slotFlag.ackAsked) !== 0 ? ackAskedFlag : 0) | (flags & 0xf0);
+    const width = varintWidth(recordHeadBytesMax + bodyBytes);
+    const delta = page.sequence[row]! - place.base;
+    const bodyAt = this.#putHead(block, { kind, width, delta, name });
+    const stampAt = oldBodyAt - stampBytes;
+    block.bytes.set(old.bytes.subarray(stampAt, oldBodyAt + bodyBytes), bodyAt - stampBytes);
+    const bodyCrc = page.bodyCrc[row]!;
+    this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
+    page.segment[row] = place.segment;
+    this.#resettle(slot, old, block, bodyAt);
+  }
+
+  /** Copies a message to the newest block, so that its old one can be given back. */
+  move(slot: Slot): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const old = this.blocks.at(page.block[row]!);
+    const bodyAt = page.bodyAt[row]!;
+    const bodyBytes = page.bodyBytes[row]!;
+    const block = this.blocks.withRoom(stampBytes + bodyBytes);
+    copyBytes(block, old.bytes, bodyAt - stampBytes, bodyAt + bodyBytes);
+    this.#resettle(slot, old, block, block.used - bodyBytes);
+  }
+
+  /** Puts a record that is no message's; the same block may be given back once it is written. */
+  putRecord(kind: number, body: Uint8Array, salt: number): void {
+    const block = this.blocks.withRoom(recordHeadBytesMax + body.length);
+    const at = block.used;
+    const width = varintWidth(body.length);
+    block.bytes[at + 4] = kind;
+    const bodyAt = at + 5 + width;
+    block.bytes.set(body, bodyAt);
+    const end = bodyAt + body.length;
+    const bodyCrc = crc32Between(block.bytes, bodyAt, end);
+    this.#finish(block, { at, width, bodyAt, end, bodyCrc, salt });
+  }
+
+  release(slot: Slot): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    assert((page.flags[row]! & slotFlag.live) !== 0, "a message was released twice");
+    const block = this.blocks.at(page.block[row]!);
+    const bodyBytes = page.bodyBytes[row]!;
+    this.depth--;
+    this.bytes -= bodyBytes;
+    block.live--;
+    block.liveBytes -= bodyBytes;
+    this.table.unlink(slot);
+    this.table.giveBack(slot);
+    if (block.live === 0) this.blocks.tidy(block);
+  }
+
+  /** Takes a copy of a message back that was restored and not linked yet. */
+  discard(slot: Slot): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const block = this.blocks.at(page.block[row]!);
+    this.depth--;
+    this.bytes -= page.bodyBytes[row]!;
+    block.live--;
+    block.liveBytes -= page.bodyBytes[row]!;
+    this.table.giveBack(slot);
+    if (block.live === 0) this.blocks.tidy(block);
+  }
+
+  setMessageId(slot: Slot, messageId: string): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const { low, high } = hashMessageId(messageId);
+    page.idLow[row] = low;
+    page.idHigh[row] = high;
+    page.flags[row] = page.flags[row]! | slotFlag.messageId;
+  }
+
+  isLive(slot: Slot): boolean {
+    return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.live) !== 0;
+  }
+
+  clientIndex(slot: Slot): number {
+    return this.table.page(slot).clientIndex[rowOf(slot)]!;
+  }
+
+  isUp(slot: Slot): boolean {
+    return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.up) !== 0;
+  }
+
+  isAckAsked(slot: Slot): boolean {
+    return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.ackAsked) !== 0;
+  }
+
+  stampMs(slot: Slot): number {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    return u48At(this.blocks.at(page.block[row]!).bytes, page.bodyAt[row]! - stampBytes);
+  }
+
+  stampNs(slot: Slot): number {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    return stampNsAt(this.blocks.at(page.block[row]!).bytes, page.bodyAt[row]! - stampBytes);
+  }
+
+  copyBody(slot: Slot, into: Uint8Array, at: number): number {
+    const body = this.#body(slot);
+    into.set(body, at);
+    return at + body.length;
+  }
+
+  bodyText(slot: Slot): string {
+    return this.#decoder.decode(this.#body(slot));
+  }
+
+  text(bytes: Uint8Array): string {
+    return this.#decoder.decode(bytes);
+  }
+
+  utf8(text: string): Uint8Array {
+    return this.#encoder.encode(text);
+  }
+
+  #body(slot: Slot): Uint8Array {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const bodyAt = page.bodyAt[row]!;
+    return this.blocks.at(page.block[row]!).bytes.subarray(bodyAt, bodyAt + page.bodyBytes[row]!);
+  }
+
+  /** All of the head but CRC and length; returns where the body goes, with the stamp's room before. */
+  #putHead(
+    block: MemoryBlock,
+    head: { kind: number; width: number; delta: number; name: number },
+  ): number {
+    const { bytes } = block;
+    const at = block.used;
+    bytes[at + 4] = head.kind;
+    const nameAt = putVarint(bytes, at + 5 + head.width, zigzag(head.delta));
+    return putVarint(bytes, nameAt, head.name) + stampBytes;
+  }
+
+  #finish(
+    block: MemoryBlock,
+    record: {
+      at: number;
+      width: number;
+      bodyAt: number;
+      end: number;
+      bodyCrc: number;
+      salt: number;
+    },
+  ): void {
+    const { at, width, end } = record;
+    putWideVarint(block.bytes, at + 5, end - (at + 5 + width), width);
+    putU32(block.bytes, at, recordCrc(block.bytes, record));
+    block.used = end;
+    this.block = block;
+    this.from = at;
+    this.to = end;
+  }
+
+  #count(block: MemoryBlock, bodyBytes: number): void {
+    block.live++;
+    block.liveBytes += bodyBytes;
+    this.depth++;
+    this.bytes += bodyBytes;
+  }
+
+  #resettle(slot: Slot, old: MemoryBlock, block: MemoryBlock, bodyAt: number): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    const bodyBytes = page.bodyBytes[row]!;
+    page.block[row] = block.index;
+    page.bodyAt[row] = bodyAt;
+    block.live++;
+    block.liveBytes += bodyBytes;
+    old.live--;
+    old.liveBytes -= bodyBytes;
+    if (old.live === 0) this.blocks.tidy(old);
+  }
+}
+
+function copyBytes(block: MemoryBlock, from: Uint8Array, start: number, end: number): void {
+  block.bytes.set(from.subarray(start, end), block.used);
+  block.used += end - start;
+}

@@ -1,0 +1,184 @@
+import { crc32Between } from "../../base/crc32.ts";
+import type { LogFileReader } from "../../ports/log_file.ts";
+import {
+  ackAskedFlag,
+  kindMask,
+  recordCrc,
+  RecordCursor,
+  recordHeadBytesMax,
+  recordKind,
+  stampBytes,
+  stampNsAt,
+  u32At,
+  u48At,
+  unzigzag,
+} from "./record_format.ts";
+
+/** Read at once; a longer record is read whole all the same. */
+const pieceBytes = 1024 * 1024;
+
+/** In damaged bytes, a record that is no message's is looked for only up to this length. */
+const soughtBytesMax = 4_096;
+
+/** Stamps after 2001 and before 2109: what else stands there is no message of ours. */
+const stampMsMin = 1e12;
+const stampMsMax = 2 ** 42;
+
+/** A record as it was found; valid only until the next. */
+export interface FoundRecord {
+  readonly kind: number;
+  readonly bytes: Uint8Array;
+  /** The body, and where the record ends; a message's stamp stands right before the body. */
+  readonly bodyAt: number;
+  readonly end: number;
+  readonly bodyCrc: number;
+  /** Of messages: sequence number less the base, and the client's number. */
+  readonly delta: number;
+  readonly name: number;
+}
+
+export interface SegmentDamage {
+  /** Damaged stretches between good records, and their bytes. */
+  readonly corrupt: number;
+  readonly corruptBytes: number;
+  /** The file is good up to here, and what follows is no record. */
+  readonly goodBytes: number;
+}
+
+/**
+ * Reads the records of a file one after the other, in pieces. Where one is damaged it goes on byte
+ * by byte until it finds the next good one.
+ */
+export class SegmentReader implements FoundRecord {
+  readonly #reader: LogFileReader;
+  readonly #fileBytes: number;
+  readonly #salt: number;
+  readonly #cursor = new RecordCursor();
+  bytes: Uint8Array;
+  /** Position of the first byte of `bytes` in the file, and how many of them there are. */
+  #start: number;
+  #filled = 0;
+  #at = 0;
+  #isLost = false;
+  kind = 0;
+  bodyAt = 0;
+  end = 0;
+  bodyCrc = 0;
+  delta = 0;
+  name = 0;
+
+  constructor(
+    reader: LogFileReader,
+    file: { bytes: number; salt: number; from: number; pieceBytes?: number },
+  ) {
+    this.bytes = new Uint8Array(file.pieceBytes ?? pieceBytes);
+    this.#reader = reader;
+    this.#fileBytes = file.bytes;
+    this.#salt = file.salt;
+    this.#start = file.from;
+  }
+
+  /** `between` is called after each piece, and at the end. */
+  async read(
+    found: (record: FoundRecord) => void,
+    between?: () => Promise<void>,
+  ): Promise<SegmentDamage> {
+    let goodBytes = this.#start;
+    let corrupt = 0;
+    let corruptBytes = 0;
+    while (this.#start + this.#at < this.#fileBytes) {
+      const needed = this.#look();
+      if (needed > this.#filled - this.#at) {
+        await between?.();
+        await this.#fill(needed);
+      } else if (needed === 0) {
+        this.#isLost = true;
+        this.#at++;
+      } else {
+        if (this.#isLost) {
+          corrupt++;
+          corruptBytes += this.#start + this.#at - goodBytes;
+          this.#isLost = false;
+        }
+        found(this);
+        this.#at = this.end;
+        goodBytes = this.#start + this.#at;
+      }
+    }
+    await between?.();
+    return { corrupt, corruptBytes, goodBytes };
+  }
+
+  /** Bytes of the good record at the current place; 0: there is none; more than there are: to know
+   * it takes so many. */
+  #look(): number {
+    const at = this.#at;
+    const left = this.#fileBytes - this.#start - at;
+    const headBytes = Math.min(left, recordHeadBytesMax);
+    if (this.#filled - at < headBytes) return headBytes;
+    const { bytes } = this;
+    const kindByte = bytes[at + 4]!;
+    const cursor = this.#cursor;
+    cursor.start(at + 5, at + headBytes);
+    if (headBytes < 6 || kindByte === 0) return 0;
+    const length = cursor.varint(bytes);
+    const end = cursor.at + length;
+    if (cursor.isBroken || end - at > left) return 0;
+    cursor.end = Math.min(cursor.end, end);
+    if (!this.#readHead(kindByte, end)) return 0;
+    if (end > this.#filled) return end - at;
+    const bodyCrc = crc32Between(bytes, this.bodyAt, end);
+    const crc = recordCrc(bytes, { at, bodyAt: this.bodyAt, bodyCrc, salt: this.#salt });
+    if (crc !== u32At(bytes, at)) return 0;
+    this.end = end;
+    this.bodyCrc = bodyCrc;
+    return end - at;
+  }
+
+  /** What stands between length and body; false when it cannot be a record. */
+  #readHead(kindByte: number, end: number): boolean {
+    const { bytes } = this;
+    const cursor = this.#cursor;
+    this.kind = kindByte;
+    this.bodyAt = cursor.at;
+    const kind = kindByte & kindMask;
+    if (kind !== recordKind.up && kind !== recordKind.down) {
+      const isKnown = kindByte <= recordKind.id;
+      // Kinds that are not known yet are passed over, but not sought in damaged bytes.
+      return !this.#isLost || (isKnown && end - cursor.at <= soughtBytesMax);
+    }
+    if ((kindByte & ~(kindMask | ackAskedFlag | 0xf0)) !== 0) return false;
+    this.delta = unzigzag(cursor.varint(bytes));
+    this.name = cursor.varint(bytes);
+    const stampAt = cursor.at;
+    this.bodyAt = stampAt + stampBytes;
+    if (cursor.isBroken || this.bodyAt > end) return false;
+    if (stampNsAt(bytes, stampAt) > 999_999) return false;
+    if (!this.#isLost) return true;
+    const ms = u48At(bytes, stampAt);
+    return ms >= stampMsMin && ms < stampMsMax;
+  }
+
+  /** Reads on until so many bytes are there from the current place. */
+  async #fill(needed: number): Promise<void> {
+    const left = this.bytes.subarray(this.#at, this.#filled);
+    if (needed > this.bytes.length) {
+      const larger = new Uint8Array(needed);
+      larger.set(left);
+      this.bytes = larger;
+    } else {
+      this.bytes.copyWithin(0, this.#at, this.#filled);
+    }
+    this.#start += this.#at;
+    this.#filled -= this.#at;
+    this.#at = 0;
+    const room = Math.min(
+      this.bytes.length - this.#filled,
+      this.#fileBytes - this.#start - this.#filled,
+    );
+    const into = this.bytes.subarray(this.#filled, this.#filled + room);
+    const read = await this.#reader.read(into, this.#start + this.#filled);
+    this.#filled += read;
+    if (read < room) throw new Error("the file became shorter while it was read");
+  }
+}
