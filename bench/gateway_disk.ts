@@ -69,6 +69,7 @@ const acking = await measure(
   ),
 );
 // A tenth of the clients has an upstream that is away: what waits for it has to be copied forward.
+// The journal is a small one, so that its segments are, and many of them come and go.
 const away = `ws://127.0.0.1:${await freePort()}/`;
 const tenth = await measure(
   await enter(
@@ -78,6 +79,7 @@ const tenth = await measure(
       startGateway({
         routes: [{ clientIdPrefix: "bench-0000", upstream: away }, ...allTo(url)],
         ...journal,
+        buffer: { ...journal.buffer, maxBytes: 2 ** 26 },
       }),
   ),
 );

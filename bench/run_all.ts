@@ -21,6 +21,7 @@ const all = [
   "gateway_steady",
   "gateway_disk",
   "gateway_routes",
+  "gateway_many_rules",
   "gateway_waiting",
   "gateway_fan_in",
 ];

@@ -1,4 +1,5 @@
 import { bunSqlite } from "./adapters/bun/sqlite.ts";
+import { systemClock } from "./adapters/node/clock.ts";
 import { nodeCrypto } from "./adapters/node/crypto.ts";
 import { nodeFiles } from "./adapters/node/files.ts";
 import { nodeGitIo } from "./adapters/node/git_io.ts";
@@ -10,4 +11,5 @@ runPackagesWorker(workerScope(), {
   crypto: nodeCrypto(),
   sqlite: bunSqlite(),
   git: nodeGitIo(),
+  clock: systemClock(),
 });

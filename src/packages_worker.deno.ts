@@ -1,4 +1,5 @@
 import { denoSqlite } from "./adapters/deno/sqlite.ts";
+import { systemClock } from "./adapters/node/clock.ts";
 import { nodeCrypto } from "./adapters/node/crypto.ts";
 import { nodeFiles } from "./adapters/node/files.ts";
 import { nodeGitIo } from "./adapters/node/git_io.ts";
@@ -10,4 +11,5 @@ runPackagesWorker(workerScope(), {
   crypto: nodeCrypto(),
   sqlite: denoSqlite(),
   git: nodeGitIo(),
+  clock: systemClock(),
 });

@@ -6,13 +6,23 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import process from "node:process";
 import { type CommandResult, runCommand } from "./runner/run_command.ts";
 import { countTests, filesThatFailedToLoad, type TestCounts } from "./runner/junit_report.ts";
-import { type Batch, compileStageName, parts, planStages, type Stage } from "./runner/stages.ts";
+import {
+  type Batch,
+  compileStageName,
+  needsBinary,
+  parts,
+  planStages,
+  type Stage,
+} from "./runner/stages.ts";
 
 /** At the same time; more would measure the machine instead of the code. */
 const stagesAtOnce = 2;
 
 /** What is shown of a runner that was killed. */
 const linesOfHang = 40;
+
+/** What a stage says about itself even when nothing failed. */
+const summaryLine = /^summary: (.*)$/gm;
 
 const resultsDirectory = ".build/test";
 
@@ -69,7 +79,7 @@ async function runStage(
   total: TestCounts,
   signal: AbortSignal,
 ): Promise<TestCounts> {
-  if (stage.name.startsWith("e2e") && total.failures.includes(compileStageName)) {
+  if (needsBinary(stage.name) && total.failures.includes(compileStageName)) {
     const counts = failure(`${stage.name}: not run, because the binary could not be compiled`);
     console.log(counts.failures[0]);
     return counts;
@@ -118,6 +128,7 @@ function printStage(stage: Stage, result: CommandResult, counts: TestCounts): vo
   if (result.leftProcesses) {
     console.log(`     ${stage.name} left processes behind; they were killed`);
   }
+  for (const [, summary] of result.output.matchAll(summaryLine)) console.log(`     ${summary}`);
   if (counts.failed === 0) return;
   console.log(indent(tellingPart(stage, result.output)));
 }

@@ -174,7 +174,10 @@ function withoutLevel(log: Settings["log"]): Omit<Settings["log"], "level"> {
 function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
+      a.every((member, index) => isEqual(member, b[index]));
+  }
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) =>
     Object.hasOwn(b, key) &&

@@ -56,14 +56,23 @@ export function skipValue(text: string, at: number, depth: number): number {
     case openBracket:
       return depth < jsonDepthMax ? skipList(text, at, depth + 1) : tooDeep;
     case 0x74:
-      return text.startsWith("true", at) ? at + 4 : notJson;
+      return hasAt(text, at, "true") ? at + 4 : notJson;
     case 0x66:
-      return text.startsWith("false", at) ? at + 5 : notJson;
+      return hasAt(text, at, "false") ? at + 5 : notJson;
     case 0x6e:
-      return text.startsWith("null", at) ? at + 4 : notJson;
+      return hasAt(text, at, "null") ? at + 4 : notJson;
     default:
       return skipNumber(text, at);
   }
+}
+
+/** Whether a word stands at a position. Of short words this is faster than `startsWith`. */
+export function hasAt(text: string, at: number, word: string): boolean {
+  if (at + word.length > text.length) return false;
+  for (let index = 0; index < word.length; index++) {
+    if (text.charCodeAt(at + index) !== word.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 /** The position behind the string whose opening quote is at `at`. */
@@ -145,12 +154,17 @@ function isDigit(char: number): boolean {
 
 function skipNumber(text: string, at: number): number {
   if (text.charCodeAt(at) === 0x2d) at += 1;
-  if (at < text.length && text.charCodeAt(at) === 0x30) at += 1;
-  else {
-    at = skipDigits(text, at);
-    if (at < 0) return notJson;
+  const from = at;
+  let char = 0;
+  while (at < text.length) {
+    char = text.charCodeAt(at);
+    if (!isDigit(char)) break;
+    at += 1;
   }
-  if (at < text.length && text.charCodeAt(at) === 0x2e) {
+  if (at === from || (at > from + 1 && text.charCodeAt(from) === 0x30)) return notJson;
+  // Most numbers end here.
+  if (at === text.length || (char !== 0x2e && (char | 0x20) !== 0x65)) return at;
+  if (char === 0x2e) {
     at = skipDigits(text, at + 1);
     if (at < 0) return notJson;
   }
@@ -178,12 +192,17 @@ function skipList(text: string, at: number, depth: number): number {
   for (;;) {
     at = skipValue(text, at, depth);
     if (at < 0) return at;
-    at = skipSpace(text, at);
     if (at >= text.length) return notJson;
-    const char = text.charCodeAt(at);
+    let char = text.charCodeAt(at);
+    if (char <= 0x20) {
+      at = skipSpace(text, at);
+      if (at >= text.length) return notJson;
+      char = text.charCodeAt(at);
+    }
     if (char === closeBracket) return at + 1;
     if (char !== comma) return notJson;
-    at = skipSpace(text, at + 1);
+    at += 1;
+    if (at < text.length && text.charCodeAt(at) <= 0x20) at = skipSpace(text, at);
   }
 }
 
@@ -215,6 +234,8 @@ export class JsonMembers {
   /** The member's name with its quotes, and its value: positions from … to (behind). */
   nameFrom = 0;
   nameTo = 0;
+  /** The name has neither escapes nor more than ASCII: it is what stands between its quotes. */
+  isNamePlain = true;
   valueFrom = 0;
   valueTo = 0;
   /** Behind the opening brace; and, after the last member, where the closing one is. */
@@ -253,7 +274,7 @@ export class JsonMembers {
     }
     if (at >= text.length || text.charCodeAt(at) !== quote) return notJson;
     this.nameFrom = at;
-    at = skipString(text, at);
+    at = this.#skipName(at + 1);
     if (at < 0) return notJson;
     this.nameTo = at;
     at = skipSpace(text, at);
@@ -264,6 +285,18 @@ export class JsonMembers {
     this.valueTo = at;
     this.#at = at;
     return 1;
+  }
+
+  #skipName(from: number): number {
+    const text = this.#text;
+    this.isNamePlain = true;
+    for (let at = from; at < text.length; at++) {
+      const char = text.charCodeAt(at);
+      if (char === quote) return at + 1;
+      if (char < 0x20 || char > 0x7e || char === backslash) break;
+    }
+    this.isNamePlain = false;
+    return skipString(text, from - 1);
   }
 
   /** Lets go of the text. */

@@ -1,4 +1,4 @@
-import type { Client } from "./gateway_types.ts";
+import type { ClientSession } from "./gateway_types.ts";
 
 /** Below this many entries moving them to the front is not worth its work. */
 const tidyAt = 1_024;
@@ -9,7 +9,7 @@ const tidyAt = 1_024;
  */
 export class AckQueue {
   #sequences: number[] = [];
-  #clients: Client[] = [];
+  #askers: ClientSession[] = [];
   #messageIds: string[] = [];
   #takenAtMs: number[] = [];
   #head = 0;
@@ -18,11 +18,11 @@ export class AckQueue {
     return this.#sequences.length - this.#head;
   }
 
-  /** One with a lower `sequence` than those before it (a repeated message) waits for them too.
+  /** `asker` sent the message. One with a lower `sequence` than those before it (a repeated message) waits for them too.
    * `takenAtMs` of a monotonic clock. */
-  push(sequence: number, client: Client, message: { id: string; takenAtMs: number }): void {
+  push(sequence: number, asker: ClientSession, message: { id: string; takenAtMs: number }): void {
     this.#sequences.push(sequence);
-    this.#clients.push(client);
+    this.#askers.push(asker);
     this.#messageIds.push(message.id);
     this.#takenAtMs.push(message.takenAtMs);
   }
@@ -30,13 +30,13 @@ export class AckQueue {
   /** Takes out all up to and including `sequence`, oldest first. */
   takeThrough(
     sequence: number,
-    each: (client: Client, messageId: string, takenAtMs: number, sequence: number) => void,
+    each: (asker: ClientSession, messageId: string, takenAtMs: number, sequence: number) => void,
   ): void {
     const sequences = this.#sequences;
     while (this.#head < sequences.length && (sequences[this.#head] as number) <= sequence) {
       const i = this.#head++;
       each(
-        this.#clients[i] as Client,
+        this.#askers[i] as ClientSession,
         this.#messageIds[i] as string,
         this.#takenAtMs[i] as number,
         sequences[i] as number,
@@ -51,12 +51,12 @@ export class AckQueue {
     if (head === length) {
       if (length === 0) return;
       this.#sequences = [];
-      this.#clients = [];
+      this.#askers = [];
       this.#messageIds = [];
       this.#takenAtMs = [];
     } else if (head >= tidyAt && head * 2 >= length) {
       this.#sequences = this.#sequences.slice(head);
-      this.#clients = this.#clients.slice(head);
+      this.#askers = this.#askers.slice(head);
       this.#messageIds = this.#messageIds.slice(head);
       this.#takenAtMs = this.#takenAtMs.slice(head);
     } else {

@@ -59,8 +59,8 @@ export class AddressLimit {
 
   #bucketOf(key: string, now: number): Bucket {
     const known = this.#buckets.get(key);
-    if (known === undefined) this.#makeRoom(now);
-    else this.#buckets.delete(key);
+    this.#buckets.delete(key);
+    this.#makeRoom(now);
     if (this.#buckets.size >= this.#addressesMax) return this.#shared;
     const bucket = known ?? { tokens: this.#burst, at: now };
     this.#buckets.set(key, bucket);

@@ -21,9 +21,7 @@ export function clientAddress(trustedProxies: readonly AddressBlock[]): AddressO
       const entry = forwarded.slice(comma + 1, end).trim();
       // A zone is of use only on the machine that wrote it.
       if (entry.includes("%") || parseAddress(entry) === undefined) return peer.remoteHost;
-      if (comma <= 0 || !isTrusted(entry)) {
-        return comma === 0 ? peer.remoteHost : plainAddress(entry);
-      }
+      if (comma < 0 || !isTrusted(entry)) return plainAddress(entry);
       end = comma;
     }
     return peer.remoteHost;

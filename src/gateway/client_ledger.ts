@@ -1,8 +1,9 @@
 import type { Clock } from "../ports/clock.ts";
-import { type AppendFile, FileError, type FilesPort } from "../ports/files.ts";
+import type { FilesPort } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import { ClientRecordWriter, readClientRecords } from "./client_records.ts";
+import { ClientFile } from "./client_file.ts";
+import type { ClientRecord } from "./client_records.ts";
 
 /** Ids without and ids with a resume token that are remembered, each; 200,000 of the first kind take
  * 20 MB, of the second 45 MB. */
@@ -13,25 +14,6 @@ const tokenSecondsMin = 30 * 86_400;
 
 /** A client that comes and goes is written down once in this time. */
 const recordSecondsMin = 60;
-
-/** Changes are written together: a crash forgets at most this much. */
-const writeEveryMs = 1_000;
-
-/** How long a write that failed waits for the next try; twice as long each time. */
-const retryMsMin = 1_000;
-const retryMsMax = 60_000;
-
-/** Records that are put together within one turn of the event loop: some 2 ms. */
-const recordsATurn = 2_000;
-
-/** A file is written anew when more than half of it is outdated; small ones are not worth it. */
-const staleRecordsMin = 1_000;
-
-/** What a full ledger of the longest ids takes, and as much again that is outdated. */
-const fileBytesMax = 2 * 2 * rememberedClientsMax * 301;
-
-const fileMode = 0o600;
-const directoryMode = 0o700;
 
 const tokenBytes = 32;
 
@@ -68,21 +50,19 @@ export class ClientLedger {
    * first. */
   readonly #open = new Map<string, number>();
   readonly #owned = new Map<string, Owned>();
-  /** Ids that changed since they were last written. */
-  #unwritten = new Set<string>();
-  #file: AppendFile | undefined;
-  #recordsInFile = 0;
-  /** How many there were when the file was last written anew. */
-  #recordsRewritten = 0;
-  #writing: Promise<void> | undefined;
-  #cancelTimer: (() => void) | undefined;
-  #trouble: string | undefined;
-  #retryMs = retryMsMin;
-  #isClosed = false;
+  readonly #file: ClientFile;
 
   constructor(options: ClientLedgerOptions) {
     this.#options = options;
     this.#clientsMax = options.clientsMax ?? rememberedClientsMax;
+    this.#file = new ClientFile({
+      ...options,
+      source: {
+        size: () => this.size,
+        ids: () => this.#ids(),
+        recordOf: (id) => this.#recordOf(id),
+      },
+    });
   }
 
   get size(): number {
@@ -91,35 +71,18 @@ export class ClientLedger {
 
   /** Why nothing can be written now; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#file.trouble;
   }
 
   /** Reads the file. Rejects with FileError when it is there and cannot be read. A damaged file
    * gives what is sound in it; one of another format is put aside as `<path>.old`. */
   async open(): Promise<void> {
-    const { path, files, logger } = this.#options;
-    if (path === "") return;
-    await files.makeDirectory(directoryOf(path), { mode: directoryMode });
-    const bytes = await this.#read();
-    if (bytes === undefined) return;
     const wall = this.#wallSeconds();
     const now = this.#seconds();
-    const found = readClientRecords(bytes, ({ id, seenSeconds, tokenHash }) => {
+    await this.#file.read(({ id, seenSeconds, tokenHash }) => {
       const hash = tokenHash && charactersOf(tokenHash);
       this.#restore(id, now - Math.max(0, wall - seenSeconds), hash);
     });
-    if (found === undefined) {
-      await files.rename(path, `${path}.old`);
-      logger.warn(
-        { path, moved_to: `${path}.old` },
-        "this is no file of clients: it was put aside",
-      );
-    } else if (found.badBytes > 0) {
-      logger.warn(
-        { path, bytes: found.badBytes },
-        "damaged bytes in the file of clients are skipped",
-      );
-    }
   }
 
   /** Whether this token lets somebody use an id: `free` when the id needs none. */
@@ -141,7 +104,7 @@ export class ClientLedger {
     this.#open.delete(id);
     this.#owned.delete(id);
     this.#owned.set(id, { hash: this.#hash(token), seen: this.#seconds() });
-    this.#changed(id);
+    this.#file.changed(id);
     return token;
   }
 
@@ -153,7 +116,7 @@ export class ClientLedger {
     const before = owned?.seen ?? this.#open.get(id);
     this.#open.delete(id);
     if (owned !== undefined) this.#keepOwned(id, owned, now);
-    if (again || before === undefined || now - before >= recordSecondsMin) this.#changed(id);
+    if (again || before === undefined || now - before >= recordSecondsMin) this.#file.changed(id);
   }
 
   /** An id was connected until now. */
@@ -167,7 +130,7 @@ export class ClientLedger {
     } else {
       this.#keepOwned(id, owned, now);
     }
-    this.#changed(id);
+    this.#file.changed(id);
   }
 
   /** Seconds since an absent id was last seen; undefined when that is longer ago than the TTL, or
@@ -178,21 +141,16 @@ export class ClientLedger {
   }
 
   /** Resolves when all changes so far are written, or could not be. */
-  async flush(): Promise<void> {
-    await this.#writing;
-    await this.#write();
+  flush(): Promise<void> {
+    return this.#file.flush();
   }
 
   /** `flush`, then closes the file. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer?.();
-    await this.flush();
-    await this.#closeFile();
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   #restore(id: string, seen: number, hash: string | undefined): void {
-    this.#recordsInFile++;
     const known = this.#owned.get(id);
     this.#owned.delete(id);
     this.#open.delete(id);
@@ -228,135 +186,22 @@ export class ClientLedger {
     return this.#owned.size < this.#clientsMax;
   }
 
-  #changed(id: string): void {
-    if (this.#options.path === "") return;
-    this.#unwritten.add(id);
-    if (this.#writing === undefined) this.#writeIn(writeEveryMs);
-  }
-
-  #writeIn(ms: number): void {
-    if (this.#cancelTimer !== undefined || this.#isClosed) return;
-    this.#cancelTimer = this.#options.clock.after(ms, () => {
-      this.#cancelTimer = undefined;
-      void this.#write();
-    });
-  }
-
-  /** Writes what there is. One at a time; never rejects. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-      if (this.#unwritten.size > 0) {
-        this.#writeIn(this.#trouble === undefined ? writeEveryMs : this.#retryMs);
-      }
-    });
-    return this.#writing;
-  }
-
-  async #writeAll(): Promise<void> {
-    const { logger, path } = this.#options;
-    try {
-      while (this.#unwritten.size > 0) {
-        const isStale =
-          this.#recordsInFile > staleRecordsMin + 2 * Math.max(this.size, this.#recordsRewritten);
-        if (this.#file === undefined || isStale) await this.#rewrite();
-        else await this.#append(this.#file);
-      }
-      if (this.#trouble !== undefined) logger.info({ path }, "clients are written down again");
-      this.#trouble = undefined;
-      this.#retryMs = retryMsMin;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (this.#trouble === undefined) {
-        logger.warn({ path, error: message }, "cannot write down which clients were here");
-      }
-      this.#retryMs = this.#trouble === undefined
-        ? retryMsMin
-        : Math.min(retryMsMax, this.#retryMs * 2);
-      this.#trouble = message;
-      // Nobody knows what of it is in the file.
-      await this.#closeFile();
-    }
-  }
-
-  async #append(file: AppendFile): Promise<void> {
-    const writer = new ClientRecordWriter();
-    const ids: string[] = [];
-    for (const id of this.#unwritten) {
-      if (ids.length >= recordsATurn) break;
-      ids.push(id);
-      this.#record(writer, id);
-    }
-    // A set keeps the room that it once needed.
-    if (ids.length === this.#unwritten.size) this.#unwritten = new Set();
-    else for (const id of ids) this.#unwritten.delete(id);
-    try {
-      await file.append(writer.take());
-      await file.dataSync();
-      this.#recordsInFile += ids.length;
-    } catch (error) {
-      for (const id of ids) this.#unwritten.add(id);
-      throw error;
-    }
-  }
-
-  /** Writes all that is known into a new file. */
-  async #rewrite(): Promise<void> {
-    const { files, path, clock } = this.#options;
-    await this.#closeFile();
-    const unwritten = this.#unwritten;
-    this.#unwritten = new Set();
-    const writer = new ClientRecordWriter();
-    writer.head();
-    let records = 0;
-    try {
-      for (const ids of [this.#open.keys(), this.#owned.keys(), [...this.connected()]]) {
-        for (const id of ids) {
-          this.#record(writer, id);
-          if (++records % recordsATurn === 0) {
-            await new Promise<void>((resolve) => clock.after(0, resolve));
-          }
-        }
-      }
-      await files.replace(path, writer.take(), { mode: fileMode });
-      this.#file = await files.openAppend(path, { mode: fileMode });
-      this.#recordsInFile = records;
-      this.#recordsRewritten = records;
-    } catch (error) {
-      for (const id of unwritten) this.#unwritten.add(id);
-      throw error;
-    }
-  }
-
-  #record(writer: ClientRecordWriter, id: string): void {
+  #recordOf(id: string): ClientRecord {
     const owned = this.#owned.get(id);
     // Who is neither here with a time nor has a token is connected, or was forgotten just now.
     const now = this.#seconds();
     const seen = owned?.seen ?? this.#open.get(id) ?? now;
-    writer.add({
+    return {
       id,
       seenSeconds: Math.max(0, Math.floor(this.#wallSeconds() - (now - seen))),
       tokenHash: owned && Uint8Array.from(owned.hash, (character) => character.charCodeAt(0)),
-    });
+    };
   }
 
-  async #closeFile(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    try {
-      await file?.close();
-    } catch {
-      // What was synced is safe, and the rest is written again into a new file.
-    }
-  }
-
-  async #read(): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#options.files.read(this.#options.path, { bytesMax: fileBytesMax });
-    } catch (error) {
-      if (error instanceof FileError && error.code === "ENOENT") return undefined;
-      throw error;
-    }
+  *#ids(): Iterable<string> {
+    yield* this.#open.keys();
+    yield* this.#owned.keys();
+    yield* [...this.connected()];
   }
 
   #hash(token: string): string {
@@ -388,9 +233,4 @@ function charactersOf(bytes: Uint8Array): string {
 function base64Url(bytes: Uint8Array): string {
   const text = btoa(charactersOf(bytes));
   return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : path.slice(0, Math.max(1, slash));
 }

@@ -55,6 +55,7 @@ export class Clients {
       session: undefined,
       route: undefined,
       upstream: undefined,
+      chosenAt: 0,
       pendingUp: 0,
       waitingFirst: noSlot,
       waitingLast: noSlot,

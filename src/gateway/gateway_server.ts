@@ -225,22 +225,23 @@ export class GatewayServer {
    * clients are sent away within `drainMs`. What is not delivered then stays in the log.
    */
   async stop(drainMs: number): Promise<void> {
-    const { clock } = this.#options.ports;
     this.startDraining();
     this.#stopSummaries();
     await this.log.flush();
-    const giveUpAt = clock.monotonic() + drainMs;
-    while (clock.monotonic() < giveUpAt && this.#isSomethingOnItsWay()) {
-      await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
-    }
-    await this.door.closeAll(Math.max(0, giveUpAt - clock.monotonic()));
+    await Promise.all([this.door.closeAll(drainMs), this.#sendWhatWaits(drainMs)]);
     await Promise.all(this.upstreams.all().map((target) => target.link?.stop()));
     this.#stopTicks();
     await Promise.all([this.log.close(), this.#ledger.close()]);
   }
 
-  #isSomethingOnItsWay(): boolean {
-    return this.upstreams.all().some(({ isOpen, pending }) => isOpen && pending > 0);
+  /** Waits until upstreams that can be reached have all that is for them. */
+  async #sendWhatWaits(msMax: number): Promise<void> {
+    const { clock } = this.#options.ports;
+    const giveUpAt = clock.monotonic() + msMax;
+    const isDone = () => !this.upstreams.all().some(({ isOpen, pending }) => isOpen && pending > 0);
+    while (clock.monotonic() < giveUpAt && !isDone()) {
+      await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
+    }
   }
 
   #newDedupWindow(): DedupWindow {
@@ -261,7 +262,7 @@ export class GatewayServer {
     const owner: LinkOwner = {
       text: (text) => downstream.text(target, text),
       binary: () => this.counters.upstreamFramesRefused++,
-      changed: () => {},
+      changed: () => this.upstreams?.reachChanged(),
     };
     const { url } = target;
     if (url.startsWith("echo:")) return new EchoLink({ queue: target, owner, clock: ports.clock });

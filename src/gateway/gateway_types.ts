@@ -12,8 +12,10 @@ export interface Client extends LogClient {
   session: ClientSession | undefined;
   /** Where its messages go; undefined until that was looked up, null when there is no rule for it. */
   route: Route | null | undefined;
-  /** The upstream of its route that was chosen for it. */
+  /** The upstream of its route that was chosen for it, and after how many changes of which of them
+   * can be reached. */
   upstream: Upstream | undefined;
+  chosenAt: number;
   /** Its messages on their way to an upstream. */
   pendingUp: number;
   /** First and last message that waits for its return. */

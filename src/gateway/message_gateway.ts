@@ -130,18 +130,18 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   committed(sequence: number): void {
     this.#committed = sequence;
     const now = this.#parts.clock.monotonic();
-    this.#acks.takeThrough(sequence, (client, messageId, takenAtMs) => {
+    this.#acks.takeThrough(sequence, (asker, messageId, takenAtMs) => {
       this.ackLatency.add(now - takenAtMs);
-      this.#acknowledge(client, messageId);
+      this.#acknowledge(asker, messageId);
     });
   }
 
   /** The log could not write these: nobody is told that they are safe, and a repetition is taken. */
   notStored(_from: number, through: number): void {
-    this.#acks.takeThrough(through, (client, messageId) => {
+    this.#acks.takeThrough(through, ({ client }, messageId) => {
       this.#parts.known.forget(client.index, hashMessageId(messageId));
       this.#counters.messagesFailed++;
-      const session = client.session;
+      const { session } = client;
       if (session?.isModern) session.send(errorFrame("store_unavailable", storeFails, messageId));
     });
   }
@@ -233,7 +233,7 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       this.#refuse(session, "overloaded", "the buffer is full", messageId);
       return;
     }
-    if (message.wantsAck) this.#remember(client, slot, messageId);
+    if (message.wantsAck) this.#remember(session, slot, messageId);
     client.pendingUp++;
     client.upstream = upstream;
     upstream.push(slot);
@@ -275,14 +275,15 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       return true;
     }
     this.#counters.duplicatesDropped++;
-    if (found.sequence <= this.#committed) this.#acknowledge(client, messageId);
-    else this.#acks.push(found.sequence, client, { id: messageId, takenAtMs: nowMs });
+    if (found.sequence <= this.#committed) this.#acknowledge(session, messageId);
+    else this.#acks.push(found.sequence, session, { id: messageId, takenAtMs: nowMs });
     return true;
   }
 
   /** From now on a repetition of the message is known; it is acknowledged when it is durable. */
-  #remember(client: Client, slot: Slot, messageId: string): void {
+  #remember(session: ClientSession, slot: Slot, messageId: string): void {
     const log = this.#log;
+    const { client } = session;
     const { known, clock } = this.#parts;
     const takenAtMs = clock.monotonic();
     const sequence = log.sequence(slot);
@@ -294,12 +295,14 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       nowMs: takenAtMs,
     };
     if (known.add(client.index, key, sequence)) client.knownIds++;
-    this.#acks.push(sequence, client, { id: messageId, takenAtMs });
+    this.#acks.push(sequence, session, { id: messageId, takenAtMs });
   }
 
-  #acknowledge(client: Client, messageId: string): void {
-    const { session } = client;
-    if (session === undefined) return;
+  /** Tells the client's present connection; one that knows nothing of acknowledgements only if it
+   * asked for this one itself. */
+  #acknowledge(asker: ClientSession, messageId: string): void {
+    const { session } = asker.client;
+    if (session === undefined || (session !== asker && !session.isModern)) return;
     session.send(ackFrame(messageId));
     this.#counters.acksSent++;
   }
@@ -320,7 +323,8 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   #giveUp(slot: Slot, reason: "expired" | "retries" | "overflow"): void {
     const log = this.#log;
     const client = this.#clients.at(log.clientIndex(slot));
-    this.#counters.expired++;
+    if (reason === "overflow") this.#counters.droppedOldest++;
+    else this.#counters.expired++;
     if (log.isAckAsked(slot)) log.bury(slot, reason);
     else log.release(slot);
     this.#forgetPending(client);
@@ -337,7 +341,6 @@ export class MessageGateway implements GatewayCore, TargetOwner {
         return true;
       }
       if (!isOnLink(log, slot)) {
-        this.#counters.droppedOldest++;
         this.#parts.upstreams.at(log.place(slot)).remove(slot);
         this.#giveUp(slot, "overflow");
         return true;

@@ -1,131 +1,108 @@
 import type { RouteRule } from "../config/gateway_config.ts";
 
-const none = -1;
+type Prefixed = Pick<RouteRule, "clientIdPrefix">;
 
 /**
- * Finds the rule with the longest prefix of a client id, among any number of rules. The prefixes lie
- * sorted in one buffer (by UTF-16 units, as JavaScript compares texts), and each knows the longest
- * other one that it begins with: the wanted one is the last that is not above the id, or one of those
- * that it begins with.
+ * Finds the rule with the longest prefix of a client id, among any number of rules. The prefixes are
+ * in a hash table; an id is hashed once from its beginning on, which yields the hash of each of its
+ * own prefixes, and those as long as some rule's are looked up, the longest first. Texts are compared
+ * by UTF-16 units.
  */
 export class RouteTable {
-  /** The units of all prefixes, one after the other, and where each begins. */
-  readonly #units: Uint16Array;
-  readonly #starts: Uint32Array;
-  /** The rule of each. */
-  readonly #rules: Int32Array;
-  /** The longest other prefix that it begins with. */
-  readonly #parents: Int32Array;
+  readonly #rules: readonly Prefixed[];
+  /** Open addressing: the position of a rule plus 1, or 0, and the hash of its prefix. */
+  readonly #places: Int32Array;
+  readonly #hashes: Int32Array;
+  /** 1 for each length that a prefix has. */
+  readonly #isLength: Uint8Array;
+  /** Hashes of the beginnings of the id that is being looked up, by their length. */
+  readonly #beginnings: Int32Array;
+  #size = 0;
 
-  private constructor(
-    { units, starts, rules }: { units: Uint16Array; starts: Uint32Array; rules: Int32Array },
-  ) {
-    this.#units = units;
-    this.#starts = starts;
+  private constructor(rules: readonly Prefixed[]) {
+    let longest = 0;
+    for (const { clientIdPrefix } of rules) longest = Math.max(longest, clientIdPrefix.length);
     this.#rules = rules;
-    this.#parents = this.#findParents();
+    this.#isLength = new Uint8Array(longest + 1);
+    this.#beginnings = new Int32Array(longest + 1);
+    const slots = slotsFor(rules.length);
+    this.#places = new Int32Array(slots);
+    this.#hashes = new Int32Array(slots);
+    for (let place = 0; place < rules.length; place++) this.#add(place);
   }
 
-  /** Of rules with equal prefixes the first counts. The rules are not kept. */
-  static of(rules: readonly Pick<RouteRule, "clientIdPrefix">[]): RouteTable {
-    const first = new Map<string, number>();
-    let length = 0;
-    for (const [index, { clientIdPrefix }] of rules.entries()) {
-      if (first.has(clientIdPrefix)) continue;
-      first.set(clientIdPrefix, index);
-      length += clientIdPrefix.length;
-    }
-    const sorted = [...first.keys()].sort();
-    const units = new Uint16Array(length);
-    const starts = new Uint32Array(sorted.length + 1);
-    const indexes = new Int32Array(sorted.length);
-    let at = 0;
-    for (const [place, prefix] of sorted.entries()) {
-      starts[place] = at;
-      indexes[place] = first.get(prefix) as number;
-      for (let unit = 0; unit < prefix.length; unit++) units[at++] = prefix.charCodeAt(unit);
-    }
-    starts[sorted.length] = at;
-    return new RouteTable({ units, starts, rules: indexes });
+  /** Of rules with equal prefixes the first counts. The list is kept and must not change. */
+  static of(rules: readonly Prefixed[]): RouteTable {
+    return new RouteTable(rules);
   }
 
   /** Different prefixes. */
   get size(): number {
-    return this.#rules.length;
+    return this.#size;
   }
 
   /** Position in the list of rules; undefined when no rule matches. */
   find(clientId: string): number | undefined {
-    for (
-      let place = this.#lastNotAbove(clientId);
-      place !== none;
-      place = this.#parents[place] as number
-    ) {
-      if (this.#length(place) === this.#common(place, clientId, 0)) {
-        return this.#rules[place] as number;
-      }
+    if (this.#size === 0) return undefined;
+    const beginnings = this.#beginnings;
+    const longest = Math.min(clientId.length, beginnings.length - 1);
+    let hash = hashSeed;
+    beginnings[0] = hash;
+    for (let at = 0; at < longest; at++) {
+      hash = hashOn(hash, clientId.charCodeAt(at));
+      beginnings[at + 1] = hash;
+    }
+    for (let length = longest; length >= 0; length--) {
+      if (this.#isLength[length] === 0) continue;
+      const slot = this.#slotOf(clientId, length, beginnings[length] as number);
+      const place = this.#places[slot] as number;
+      if (place !== 0) return place - 1;
     }
     return undefined;
   }
 
-  /** The last prefix that sorts before the id or is equal to it. */
-  #lastNotAbove(id: string): number {
-    let low = 0;
-    let high = this.#rules.length;
-    // Everything in between shares at least the fewer of the units that its neighbours share with
-    // the id.
-    let commonBelow = 0;
-    let commonAbove = 0;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const common = this.#common(middle, id, Math.min(commonBelow, commonAbove));
-      const isNotAbove = common === this.#length(middle) ||
-        (common < id.length &&
-          (this.#units[(this.#starts[middle] as number) + common] as number) <
-            id.charCodeAt(common));
-      if (isNotAbove) {
-        low = middle + 1;
-        commonBelow = common;
-      } else {
-        high = middle;
-        commonAbove = common;
+  #add(place: number): void {
+    const prefix = (this.#rules[place] as Prefixed).clientIdPrefix;
+    let hash = hashSeed;
+    for (let at = 0; at < prefix.length; at++) hash = hashOn(hash, prefix.charCodeAt(at));
+    const slot = this.#slotOf(prefix, prefix.length, hash);
+    if (this.#places[slot] !== 0) return;
+    this.#places[slot] = place + 1;
+    this.#hashes[slot] = hash;
+    this.#isLength[prefix.length] = 1;
+    this.#size += 1;
+  }
+
+  /** Where the prefix is that consists of the first `length` units, or where it would be. */
+  #slotOf(text: string, length: number, hash: number): number {
+    const mask = this.#places.length - 1;
+    let slot = spread(hash) & mask;
+    for (;;) {
+      const place = this.#places[slot] as number;
+      if (place === 0) return slot;
+      if (this.#hashes[slot] === hash) {
+        const prefix = (this.#rules[place - 1] as Prefixed).clientIdPrefix;
+        if (prefix.length === length && text.startsWith(prefix)) return slot;
       }
+      slot = (slot + 1) & mask;
     }
-    return low - 1;
   }
+}
 
-  /** How many units a prefix shares with the id, of which so many are known. */
-  #common(place: number, id: string, known: number): number {
-    const start = this.#starts[place] as number;
-    const end = Math.min(this.#length(place), id.length);
-    let common = known;
-    while (common < end && this.#units[start + common] === id.charCodeAt(common)) common++;
-    return common;
-  }
+/** A power of 2, so that at most half of them are taken. */
+function slotsFor(rules: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(8, rules * 2)));
+}
 
-  #length(place: number): number {
-    return (this.#starts[place + 1] as number) - (this.#starts[place] as number);
-  }
+/** FNV-1a, unit by unit. */
+const hashSeed = 0x811c9dc5 | 0;
 
-  #findParents(): Int32Array {
-    const parents = new Int32Array(this.#rules.length);
-    for (let place = 0; place < parents.length; place++) {
-      let parent = place - 1;
-      // What a prefix begins with is among those that the one before it begins with.
-      while (parent !== none && !this.#begins(place, parent)) parent = parents[parent] as number;
-      parents[place] = parent;
-    }
-    return parents;
-  }
+function hashOn(hash: number, unit: number): number {
+  return Math.imul(hash ^ unit, 0x01000193);
+}
 
-  #begins(place: number, parent: number): boolean {
-    const length = this.#length(parent);
-    if (length > this.#length(place)) return false;
-    const start = this.#starts[place] as number;
-    const parentStart = this.#starts[parent] as number;
-    for (let unit = 0; unit < length; unit++) {
-      if (this.#units[start + unit] !== this.#units[parentStart + unit]) return false;
-    }
-    return true;
-  }
+/** Its lower bits depend on few; all of them count here. */
+function spread(hash: number): number {
+  const bits = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return bits ^ (bits >>> 13);
 }

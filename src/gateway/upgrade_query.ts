@@ -71,9 +71,9 @@ export function isClientId(id: string): boolean {
     new TextEncoder().encode(id).length <= clientIdBytesMax;
 }
 
-// deno-lint-ignore no-control-regex -- they are what must not get in
 const unprintable =
-  /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/u;
+  // deno-lint-ignore no-control-regex -- they are what must not get in
+  /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/u;
 
 /** The known parameters; a value that cannot be read is left out. */
 function parametersOf(href: string): Map<string, string> {

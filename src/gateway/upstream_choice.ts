@@ -12,21 +12,21 @@ export interface Choosable {
 export interface ChoiceOf<U extends Choosable> {
   readonly upstreams: readonly U[];
   readonly strategy: UpstreamStrategy;
+  /** Choices so far, counted here. */
+  turn: number;
 }
 
 /**
  * The upstream for a client, among those that can be reached; among all when none can, since one of
- * them may come back. `turn` counts the choices of the rule: equal ones take turns.
+ * them may come back. Equal ones take turns.
  *
  * `hash` gives a client the same one as long as it can be reached: each upstream has a weight of its
  * own for each client, and the heaviest wins (rendezvous hashing), so the loss of one moves only its
  * clients, and its return brings them back.
  */
-export function chooseUpstream<U extends Choosable>(
-  { upstreams, strategy }: ChoiceOf<U>,
-  clientId: string,
-  turn: number,
-): U {
+export function chooseUpstream<U extends Choosable>(choice: ChoiceOf<U>, clientId: string): U {
+  const { upstreams, strategy } = choice;
+  const turn = choice.turn++;
   let open = 0;
   for (const upstream of upstreams) open += Number(upstream.isOpen);
   const count = open === 0 ? upstreams.length : open;

@@ -26,6 +26,8 @@ export class Upstreams {
   readonly #table: RouteTable;
   /** Keeps messages of clients that have no rule now, until there is one. It has no link. */
   readonly unrouted: UpstreamTarget;
+  /** How often it has changed which of them can be reached. */
+  #changes = 0;
   /** Made when a client first needs them: of a million rules most never are. */
   readonly #routes = new Map<number, TargetRoute>();
 
@@ -54,10 +56,17 @@ export class Upstreams {
     const { upstreams } = route;
     if (upstreams.length === 1) return upstreams[0];
     const chosen = client.upstream as UpstreamTarget | undefined;
-    const mayStay = chosen !== undefined &&
-      (client.pendingUp > 0 || (route.strategy === "hash" && chosen.isOpen));
-    if (mayStay) return chosen;
+    if (chosen !== undefined) {
+      if (client.pendingUp > 0) return chosen;
+      if (route.strategy === "hash" && client.chosenAt === this.#changes) return chosen;
+    }
+    client.chosenAt = this.#changes;
     return chooseUpstream(route, client.id);
+  }
+
+  /** One of them can be reached, or no longer: clients may be better off with another one. */
+  reachChanged(): void {
+    this.#changes++;
   }
 
   /** The route of a client, looked up once and then kept on it. */

@@ -39,6 +39,7 @@ export const webSocketCloseByAdapter = {
 
 export interface WebSocketConnection<T> {
   data: T;
+  /** "" where the peer has closed it and the system no longer knows. */
   readonly remoteHost: string;
   readonly remotePort: number;
   /** Bytes that were sent here and have not left yet. */

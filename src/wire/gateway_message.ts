@@ -2,7 +2,7 @@
  * The JSON messages of the message gateway, read without making values of them: what the gateway
  * needs of a message is taken out, everything else stays byte for byte as it came.
  */
-import { JsonMembers, stringIn, tooDeep } from "../base/json_scan.ts";
+import { hasAt, JsonMembers, stringIn, tooDeep } from "../base/json_scan.ts";
 
 /** Bytes of a message id in UTF-8. */
 export const messageIdBytesMax = 256;
@@ -98,7 +98,7 @@ function readClientMembers(
   let runTo = -1;
   let step = scan.next();
   for (; step === 1; step = scan.next()) {
-    const name = nameAt(text, scan.nameFrom, scan.nameTo, true);
+    const name = nameOf(text, scan, true);
     if (name === nameOurs) {
       if (runFrom >= 0) kept = joined(kept, text.slice(runFrom, runTo));
       runFrom = -1;
@@ -134,8 +134,8 @@ function readClientMembers(
         if (text.charCodeAt(from) === quote) into.action = stringIn(text, from, to);
         break;
       case nameAck:
-        if (text.startsWith("true", from)) into.ack = true;
-        else if (text.startsWith("false", from)) into.ack = false;
+        if (hasAt(text, from, "true")) into.ack = true;
+        else if (hasAt(text, from, "false")) into.ack = false;
         else return badAck;
         break;
       case namePriority: {
@@ -179,7 +179,7 @@ function readUpstreamMembers(
   let seen = 0;
   let step = scan.next();
   for (; step === 1; step = scan.next()) {
-    const name = nameAt(text, scan.nameFrom, scan.nameTo, false);
+    const name = nameOf(text, scan, false);
     if (name === nameOther) continue;
     if ((seen & name) !== 0) return twice(text, scan);
     seen |= name;
@@ -199,7 +199,7 @@ function readUpstreamMembers(
       }
       case nameMessageId: {
         if (!isText) {
-          if (text.startsWith("null", from)) break;
+          if (hasAt(text, from, "null")) break;
           return badMessageId;
         }
         const id = stringIn(text, from, to);
@@ -270,47 +270,44 @@ function isPairAt(text: string, at: number): boolean {
 }
 
 /**
- * Which name stands at a position. Those that the gateway sets are known in any capitals, as old
- * upstreams read them, but only for `fromClient`; there they are `nameOurs`.
+ * Which name a member has. Those that the gateway sets are known in any capitals, as old upstreams
+ * read them, but only for `fromClient`; there they are `nameOurs`.
  */
-function nameAt(text: string, from: number, to: number, fromClient: boolean): number {
-  for (let at = from + 1; at < to - 1; at++) {
-    const char = text.charCodeAt(at);
-    if (char === 0x5c || char >= 0x80) {
-      const plain = stringIn(text, from, to);
-      const folded = `"${fromClient ? plain.replaceAll("ſ", "s") : plain}"`;
-      // Names are compared without escapes then, and U+017F is an S to readers that ignore case.
-      const isOurs = plainNameAt(folded, 0, folded.length, fromClient) === nameOurs;
-      return isOurs ? nameOurs : plainNameAt(`"${plain}"`, 0, plain.length + 2, fromClient);
-    }
+function nameOf(text: string, scan: JsonMembers, fromClient: boolean): number {
+  if (scan.isNamePlain) return plainNameAt(text, scan.nameFrom, scan.nameTo, fromClient);
+  const plain = stringIn(text, scan.nameFrom, scan.nameTo);
+  if (fromClient) {
+    // U+017F is an S to readers that ignore case.
+    const folded = plain.replaceAll("ſ", "s");
+    if (plainNameAt(`"${folded}"`, 0, folded.length + 2, true) === nameOurs) return nameOurs;
   }
-  return plainNameAt(text, from, to, fromClient);
+  return plainNameAt(`"${plain}"`, 0, plain.length + 2, fromClient);
 }
 
 function plainNameAt(text: string, from: number, to: number, fromClient: boolean): number {
   const at = from + 1;
   switch (to - from - 2) {
     case 3:
-      return text.startsWith("ack", at) ? nameAck : nameOther;
+      return hasAt(text, at, "ack") ? nameAck : nameOther;
     case 4:
-      if (text.startsWith("type", at)) return nameType;
-      return text.startsWith("data", at) ? nameData : nameOther;
+      if (hasAt(text, at, "type")) return nameType;
+      return hasAt(text, at, "data") ? nameData : nameOther;
     case 5:
       return fromClient && isLetters(text, at, "route") ? nameOurs : nameOther;
     case 6:
-      return text.startsWith("action", at) ? nameAction : nameOther;
+      return hasAt(text, at, "action") ? nameAction : nameOther;
     case 8:
       if (fromClient) {
         if (isLetters(text, at, "clientid")) return nameOurs;
-      } else if (text.startsWith("clientId", at)) return nameClientId;
-      return text.startsWith("priority", at) ? namePriority : nameOther;
+      } else if (hasAt(text, at, "clientId")) return nameClientId;
+      return hasAt(text, at, "priority") ? namePriority : nameOther;
     case 9:
-      if (text.startsWith("messageId", at)) return nameMessageId;
+      if (hasAt(text, at, "messageId")) return nameMessageId;
       return fromClient && isLetters(text, at, "timestamp") ? nameOurs : nameOther;
     case 10:
-      return text.startsWith("compressed", at) ? nameCompressed : nameOther;
+      return hasAt(text, at, "compressed") ? nameCompressed : nameOther;
     case 11:
-      return text.startsWith("contentType", at) ? nameContentType : nameOther;
+      return hasAt(text, at, "contentType") ? nameContentType : nameOther;
     default:
       return nameOther;
   }

@@ -85,15 +85,15 @@ export class FrameParser {
       at = 0;
       end = this.#headBytes + added;
     }
-    const headBytes = headLength(bytes, at, end);
-    if (headBytes < 0) return this.#keepHead(piece, from);
-
+    if (end - at < 2) return this.#keepHead(piece, from);
     const first = bytes[at] as number;
     const opcode = first & 0x0f;
     const isFinal = first > 0x7f;
     if ((first & 0x70) !== 0) return protocolFault("a reserved bit is set");
     const second = bytes[at + 1] as number;
     if (second > 0x7f) return protocolFault("a server's frame is masked");
+    const headBytes = second < 126 ? 2 : second === 126 ? 4 : 10;
+    if (end - at < headBytes) return this.#keepHead(piece, from);
     let length = second;
     if (second === 126) {
       length = (bytes[at + 2] as number) << 8 | (bytes[at + 3] as number);
@@ -214,14 +214,6 @@ export class FrameParser {
     this.#handlers.close(code, reason);
     return undefined;
   }
-}
-
-/** Bytes of the head that begins at `at`; -1 when it does not end before `end`. */
-function headLength(bytes: Uint8Array, at: number, end: number): number {
-  if (end - at < 2) return -1;
-  const short = (bytes[at + 1] as number) & 0x7f;
-  const length = short < 126 ? 2 : short === 126 ? 4 : 10;
-  return end - at < length ? -1 : length;
 }
 
 function protocolFault(message: string): FrameFault {

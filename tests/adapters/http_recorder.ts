@@ -8,6 +8,7 @@ import type {
   WebSocketConnection,
   WebSocketHandlers,
   WebSocketLimits,
+  WebSocketTraffic,
 } from "../../src/ports/http.ts";
 import type {
   WebSocketClientConnection,
@@ -48,6 +49,7 @@ export class Seen {
   readonly events: string[] = [];
   readonly messages: (string | Uint8Array)[] = [];
   readonly closes: Close[] = [];
+  pings = 0;
 
   get open(): WebSocketConnection<Seen> {
     if (this.connection === undefined) throw new Error("The WebSocket has not opened");
@@ -90,6 +92,10 @@ export class WebSocketRecorder implements WebSocketHandlers<Seen> {
   message(connection: WebSocketConnection<Seen>, message: string | Uint8Array): void {
     connection.data.messages.push(typeof message === "string" ? message : message.slice());
     this.#react.message?.(connection, message);
+  }
+
+  ping(connection: WebSocketConnection<Seen>): void {
+    connection.data.pings++;
   }
 
   pong(connection: WebSocketConnection<Seen>): void {
@@ -139,6 +145,7 @@ export interface Served {
   readonly errors: Error[];
   /** What `fetch` was called with. */
   readonly fetched: { request: Request; peer: HttpPeer }[];
+  readonly traffic: WebSocketTraffic;
 }
 
 /** Runs `use` against a server, and closes it. */
@@ -156,6 +163,7 @@ export async function withServer(
   const webSockets = new WebSocketRecorder(options.react);
   const errors: Error[] = [];
   const fetched: Served["fetched"] = [];
+  const traffic = { bytesReceived: 0 };
   const server = await http.listen<Seen>({
     host: options.host ?? "127.0.0.1",
     port: 0,
@@ -165,11 +173,12 @@ export async function withServer(
       return options.fetch?.(request, peer) ?? new Response("plain\n");
     },
     error: (error) => errors.push(error),
-    webSocket: { limits: { ...ROOMY_LIMITS, ...options.limits }, handlers: webSockets },
+    webSocket: { limits: { ...ROOMY_LIMITS, ...options.limits }, handlers: webSockets, traffic },
   });
   const { port } = server;
   try {
-    await use({ server, port, origin: `http://127.0.0.1:${port}`, webSockets, errors, fetched });
+    const origin = `http://127.0.0.1:${port}`;
+    await use({ server, port, origin, webSockets, errors, fetched, traffic });
   } finally {
     await server.close();
   }

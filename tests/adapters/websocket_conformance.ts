@@ -17,6 +17,7 @@ export function webSocketConformance(under: HttpUnderTest): void {
       await withWebSocket(under, {}, async ({ webSockets, seen, port, fetched }) => {
         const request = webSockets.requests[0];
         assert.equal(request?.url.href, `http://127.0.0.1:${port}/socket?room=7`);
+        assert.equal(request?.href, `http://127.0.0.1:${port}/socket?room=7`);
         assert.equal(request?.headers.get("upgrade")?.toLowerCase(), "websocket");
         assert.equal(request?.remoteHost, "127.0.0.1");
         assert.equal(seen.open.remoteHost, "127.0.0.1");
@@ -90,6 +91,28 @@ export function webSocketConformance(under: HttpUnderTest): void {
         bytes.fill(2);
         await until(() => recorder.messages.length > 0, "the message");
         assert.deepEqual(recorder.messages, [new Uint8Array(300_000).fill(1)]);
+      });
+    });
+
+    it("sendAll() sends all of them in order, and nothing on a closed one", async () => {
+      await withWebSocket(under, {}, async ({ seen, recorder }) => {
+        const all = Array.from({ length: 200 }, (_, i) => i % 3 === 0 ? Uint8Array.of(i) : `ü${i}`);
+        seen.open.send("before");
+        assert.equal(seen.open.sendAll(all), true);
+        assert.equal(seen.open.sendAll([]), true);
+        seen.open.send("after");
+        await until(() => recorder.messages.length === 202, "all of them");
+        assert.deepEqual(recorder.messages, ["before", ...all, "after"]);
+        seen.open.close(1000, "");
+        assert.equal(seen.open.sendAll(all), false);
+      });
+    });
+
+    it("counts the payloads that its handlers get in traffic", async () => {
+      await withWebSocket(under, {}, async ({ seen, client, traffic }) => {
+        for (const message of ["é", "", new Uint8Array(300)]) client.send(message);
+        await until(() => seen.messages.length === 3, "the messages");
+        assert.equal(traffic.bytesReceived, 302);
       });
     });
 

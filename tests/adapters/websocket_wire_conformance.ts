@@ -74,12 +74,13 @@ function framesConformance(under: HttpUnderTest): void {
     });
   });
 
-  it("answers a ping by itself and reports a pong", async () => {
+  it("answers a ping by itself, and reports it like a pong", async () => {
     await withPeer(under, {}, async ({ peer, seen }) => {
       peer.send(opcode.ping, "still there?");
       const pong = await peer.readFrame();
       assert.equal(pong.opcode, opcode.pong);
       assert.deepEqual(pong.payload, text.encode("still there?"));
+      assert.equal(seen.pings, 1);
       seen.open.ping(text.encode("and you?"));
       const ping = await peer.readFrame();
       assert.equal(ping.opcode, opcode.ping);

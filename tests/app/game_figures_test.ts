@@ -20,6 +20,7 @@ function prometheusOf(game: (() => GameFigures) | undefined): PrometheusText {
     process: () => ({ residentBytes: 1, cpuSeconds: 2, eventLoopLagSeconds: 0 }),
     runtimeName: "test",
     game,
+    gateway: undefined,
   });
 }
 

@@ -31,6 +31,8 @@ export interface DeflatedStep {
   /** How the blocks are made: `stored` holds the data as it is, `flushed` has an empty block in the
    * middle, `final` ends in a block with BFINAL set (RFC 7692 §7.2.3.4). */
   readonly blocks?: "stored" | "flushed" | "final";
+  /** The payload so many times over, without ever being in memory as a whole. */
+  readonly times?: number;
 }
 
 export type Step =

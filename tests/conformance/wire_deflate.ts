@@ -41,7 +41,7 @@ export class DeflateContext {
     this.#terms = terms;
   }
 
-  compress({ payload, blocks }: Pick<DeflatedStep, "payload" | "blocks">): Uint8Array {
+  compress({ payload, blocks, times = 1 }: Omit<DeflatedStep, "step" | "kind">): Uint8Array {
     // zlib makes no windows of 256 bytes.
     const windowBits = Math.max(9, this.#terms.windowBits);
     const options = {
@@ -52,6 +52,7 @@ export class DeflateContext {
     };
     const out = new Uint8Array(deflateRawSync(payload, options));
     this.#remember(payload);
+    if (times > 1) return joinBytes(Array.from({ length: times }, () => out));
     if (blocks === "final") return joinBytes([out, Uint8Array.of(0)]);
     const whole = out.subarray(0, out.length - tail.length);
     // An empty stored block in front changes nothing.

@@ -228,6 +228,7 @@ describe("gateway: delivery", () => {
         await client.next();
         await gateway.figureBecomes("bufferDepth", (depth) => depth === 0);
         await upstream.comeBack();
+        await gateway.figureBecomes("openclawConnections", (open) => open === 1);
         client.sendJson(message("new"));
         assert.equal((await upstream.arrival(0)).messageId, "new");
       },

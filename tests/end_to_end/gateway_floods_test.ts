@@ -275,6 +275,23 @@ describe("gateway: floods", () => {
         })),
   );
 
+  it("clients that go in the rudest of ways are all counted out", () =>
+    withGateway({}, ({ gateway }) =>
+      unharmed(gateway, 200, async () => {
+        for (let round = 0; round < 20; round++) {
+          await Promise.all(Array.from({ length: 50 }, async (_, n) => {
+            const client = await gateway.client(`rude ${round} ${n}`);
+            client.sendJson({ type: 0, data: "x" });
+            if (n % 3 !== 0) client.sendFrame(8, Uint8Array.of(3, 232));
+            if (n % 3 === 1) client.sendFrame(8, Uint8Array.of(3, 232));
+            // The answer or the close, whichever is first.
+            if (n % 2 === 0) await client.next().catch(() => {});
+            client.reset();
+          }));
+        }
+        await gateway.figureBecomes("connectionsActive", (active) => active === 1);
+      })));
+
   it("clients that do not read are closed, and cost neither others nor memory", () =>
     withGateway(
       { gateway: { slowConsumerSeconds: 1, outboundBytesMax: 1_000_000 } },

@@ -158,6 +158,8 @@ for (const kind of kinds) {
       withGateway({ kind, upstream: { answer: "silent" } }, async ({ gateway, upstream }) => {
         const plain = await gateway.client("plain");
         const raw = await gateway.client("raw", "raw=1");
+        plain.sendJson(message("hello"));
+        await upstream.arrival(0);
         const data = Buffer.from([0, 1, 2, 253, 254, 255]).toString("base64");
         for (const clientId of ["plain", "raw"]) {
           await upstream.send({ type: 1, clientId, data });

@@ -120,6 +120,13 @@ describe("gateway: routes", () => {
         assert.equal(upstream.opened, 1, "the link stayed");
       })));
 
+  it("a client that never sent anything gets what its upstream sends", () =>
+    withGateway({}, async ({ gateway, upstream }) => {
+      const client = await gateway.client("a");
+      await upstream.send({ type: 0, clientId: "a", data: "first" });
+      assert.equal((await client.nextJson()).data, "first");
+    }));
+
   it("an acknowledgement counts only from the upstream that has the message", () =>
     withUpstreams(1, ([other]) =>
       withGateway({

@@ -23,7 +23,7 @@ export interface GatewayStage {
 }
 
 /** Runs `use` with a gateway in an empty directory and its upstream. The gateway must keep to
- * RFC 6455 towards it. */
+ * RFC 6455 towards it, and report no error of its own. */
 export async function withGateway(
   options: StageOptions,
   use: (stage: GatewayStage) => Promise<void>,
@@ -39,6 +39,8 @@ export async function withGateway(
     await GatewayProgram.with({ kind: options.kind ?? "binary", config }, async (gateway) => {
       await use({ gateway, upstream });
       assert.deepEqual(upstream.faults, []);
+      const errors = gateway.log.split("\n").filter((line) => line.includes('"level":"error"'));
+      assert.deepEqual(errors, [], "the program found no fault of its own");
     });
   } finally {
     await upstream.goAway();

@@ -79,7 +79,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe("SendWindow", () => {
   it("does for any calls what a plain list does", () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.assert(fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       const window = new SendWindow();
       const plain = new PlainWindow();
       let next = 0;

@@ -58,6 +58,7 @@ export class GatewayClient {
   #partial: { opcode: number; parts: Uint8Array[] } | undefined;
   #closeFrame: ClientClose | undefined;
   #isClosed = false;
+  #hasSentClose = false;
 
   private constructor(socket: Socket, answersPings: boolean) {
     this.#socket = socket;
@@ -183,6 +184,7 @@ export class GatewayClient {
 
   /** A close frame, then waits for the end. */
   async close(code = 1000): Promise<void> {
+    this.#hasSentClose = true;
     this.sendFrame(opcode.close, Uint8Array.of(code >> 8, code & 255));
     await this.expectClose();
   }
@@ -190,6 +192,11 @@ export class GatewayClient {
   /** Gone without a word. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Gone with a RST. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
   }
 
   #data(bytes: Uint8Array): void {
@@ -211,7 +218,7 @@ export class GatewayClient {
         code: payload.length < 2 ? 1005 : (payload[0] ?? 0) * 256 + (payload[1] ?? 0),
         reason: new TextDecoder().decode(payload.subarray(2)),
       };
-      this.sendFrame(opcode.close, payload.subarray(0, 2));
+      if (!this.#hasSentClose) this.sendFrame(opcode.close, payload.subarray(0, 2));
       this.#socket.end();
     }
   }

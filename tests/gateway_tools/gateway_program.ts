@@ -11,6 +11,8 @@ import { type ClientOptions, GatewayClient, type Refusal } from "./gateway_clien
 /** Far above what it takes: only a hang comes near. */
 const startMs = 60_000;
 const stopMs = 30_000;
+/** A port that was free may be taken a moment later. */
+const portAttemptsMax = 5;
 
 /** Sections of `freekill-gw.json`; ports are chosen. */
 export type GatewaySections = Readonly<Record<string, unknown>>;
@@ -87,7 +89,20 @@ export class GatewayProgram {
   /** Starts it, with another configuration if one is given; milliseconds until it was ready. */
   async start(config: GatewaySections = this.#config): Promise<number> {
     this.#config = config;
-    if (this.#ports[0] === 0) this.#ports = [await freePort(), await freePort()];
+    if (this.#ports[0] !== 0) return await this.#startOnce();
+    for (let attempt = 1;; attempt++) {
+      this.#ports = [await freePort(), await freePort()];
+      try {
+        return await this.#startOnce();
+      } catch (error) {
+        // Somebody else's: other tests run on this machine.
+        if (attempt === portAttemptsMax || !this.log.includes("EADDRINUSE")) throw error;
+      }
+    }
+  }
+
+  async #startOnce(): Promise<number> {
+    const config = this.#config;
     const [http_port, tcp_port] = this.#ports;
     const all: Record<string, unknown> = { tcp_port, tcp_port_mode: "host", ...config };
     if (this.#isListenKey) {

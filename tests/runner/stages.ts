@@ -1,6 +1,6 @@
 import { Glob } from "bun";
 
-export const parts = ["static", "unit", "adapters", "e2e"] as const;
+export const parts = ["static", "unit", "adapters", "conformance", "e2e"] as const;
 export type Part = (typeof parts)[number];
 
 /** One command of the test run. */
@@ -33,14 +33,17 @@ const bunTestTimeoutMs = { tests: 30_000, endToEnd: 180_000 };
 export function planStages(chosen: readonly Part[], testFiles?: readonly string[]): Batch[] {
   const all = testFiles ?? findTestFiles();
   const has = (part: Part) => testFiles !== undefined ? part !== "static" : chosen.includes(part);
-  const unit = all.filter((file) => !isAdapterTest(file) && !isEndToEnd(file));
+  const unit = all.filter((file) =>
+    !isAdapterTest(file) && !isConformanceTest(file) && !isEndToEnd(file)
+  );
   const adapters = all.filter(isAdapterTest);
+  const conformance = all.filter(isConformanceTest);
   const endToEnd = all.filter(isEndToEnd);
   const batches: Batch[] = [];
   const first: Stage[] = [];
-  if (has("e2e") && endToEnd.length > 0 && process.env.FREEKILL_GW_BINARY === undefined) {
-    first.push(compileStage());
-  }
+  const drivesBinary = (has("e2e") && endToEnd.length > 0) ||
+    (has("conformance") && conformance.length > 0);
+  if (drivesBinary && process.env.FREEKILL_GW_BINARY === undefined) first.push(compileStage());
   if (has("static")) first.push(...staticStages());
   batches.push(first);
   if (has("unit")) batches.push([...bunTests("unit", unit), ...denoTests("unit", unit)]);
@@ -51,6 +54,8 @@ export function planStages(chosen: readonly Part[], testFiles?: readonly string[
       ...denoTests("adapters", adapters.filter((file) => !isBunOnly(file))),
     ]);
   }
+  // By itself: it starts the other runtime too, and says how long cases took.
+  if (has("conformance")) batches.push(bunTests("conformance", conformance));
   if (has("e2e")) batches.push(bunTests("e2e", endToEnd));
   return batches.filter((batch) => batch.length > 0);
 }
@@ -127,6 +132,15 @@ function findTestFiles(): string[] {
 
 function isAdapterTest(file: string): boolean {
   return file.startsWith("tests/adapters/");
+}
+
+function isConformanceTest(file: string): boolean {
+  return file.startsWith("tests/conformance/");
+}
+
+/** Whether a stage drives the compiled binary. */
+export function needsBinary(stageName: string): boolean {
+  return stageName.startsWith("e2e") || stageName.startsWith("conformance");
 }
 
 function isEndToEnd(file: string): boolean {

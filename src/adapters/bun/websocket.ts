@@ -45,7 +45,8 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
 
   get remoteHost(): string {
     const socket = this.#socket;
-    return typeof socket === "string" ? socket : plainAddress(socket.remoteAddress);
+    // A socket that has ended knows it no longer.
+    return typeof socket === "string" ? socket : plainAddress(socket.remoteAddress ?? "");
   }
 
   get bufferedBytes(): number {

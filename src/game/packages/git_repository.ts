@@ -253,7 +253,11 @@ function explain(error: unknown): unknown {
     error instanceof GitHttpError;
   if (isKnown) return error;
   const code = codeOf(error);
-  if (code === "HttpError") return new PackageError(explainStatus(error), { cause: error });
+  if (code === "HttpError") {
+    const reason = explainStatus(error);
+    if (isPassing(error)) return new GitHttpError(reason, { mayRetry: true, cause: error });
+    return new PackageError(reason, { cause: error });
+  }
   const known = typeof code === "string" ? explanations[code] : undefined;
   const found = error instanceof Error ? error.message : String(error);
   const line = known ?? `git: ${found.replace(/\s+/g, " ").slice(0, 300)}`;
@@ -269,11 +273,18 @@ const explanations: Readonly<Record<string, string>> = {
   RemoteCapabilityError: "its server cannot give one commit without those before it",
 };
 
+function statusOf(error: unknown): unknown {
+  const isHttp = error instanceof Error && "data" in error;
+  return isHttp ? (error.data as { statusCode?: unknown }).statusCode : undefined;
+}
+
+/** Too many requests, and what stands before a server that is away. */
+function isPassing(error: unknown): boolean {
+  return [429, 502, 503, 504].includes(Number(statusOf(error)));
+}
+
 function explainStatus(error: unknown): string {
-  const data = error instanceof Error && "data" in error
-    ? error.data as { statusCode?: unknown }
-    : {};
-  const { statusCode } = data;
+  const statusCode = statusOf(error);
   if (statusCode === 404) return "there is no repository at its address (HTTP 404)";
   if (statusCode === 401 || statusCode === 403) {
     return `its repository is not open to everybody (HTTP ${statusCode})`;

@@ -23,9 +23,10 @@ export const packageLimits = {
   nameBytesMax: 255,
 } as const;
 
-/** A connection that breaks is tried again so often, from the start: git cannot go on in the middle
- * of what it was sent. */
-export const FETCH_TRIES = 3;
+/** Before a further try of a connection that broke: a server that restarts, or a network that is
+ * away for a moment, is back by then. What was on its way is lost: git cannot go on in the middle
+ * of a pack. */
+export const FETCH_PAUSES_MS: readonly number[] = [500, 1_000, 2_000];
 
 /** Each upgrade adds a pack to those of the tree before; past so many all is fetched anew, so that
  * what nobody needs any more does not pile up. */

@@ -8,6 +8,9 @@ export interface PackagePlaces {
   readonly package: string;
   /** What is to take its place. */
   readonly incoming: string;
+  /** The repository of what is to take its place, from the first byte that comes until its files
+   * are written: what has come as a whole need not come again. */
+  readonly fetched: string;
   /** What was in its place. */
   readonly outgoing: string;
   /** Says what is being done to it; there only meanwhile. */
@@ -20,6 +23,7 @@ export function placesOf(directory: string, name: string): PackagePlaces {
     packages,
     package: `${packages}/${name}`,
     incoming: `${packages}/.incoming-${name}.disabled`,
+    fetched: `${packages}/.fetched-${name}.disabled`,
     outgoing: `${packages}/.outgoing-${name}.disabled`,
     journal: `${packages}/.change-${name}.json`,
   };
@@ -28,10 +32,13 @@ export function placesOf(directory: string, name: string): PackagePlaces {
 /** Whose leftover a name in `packages/` is, and which; undefined for all else. */
 export function readPlace(
   entry: string,
-): { readonly kind: "incoming" | "outgoing" | "journal"; readonly name: string } | undefined {
-  const directory = /^\.(incoming|outgoing)-(.+)\.disabled$/s.exec(entry);
+): {
+  readonly kind: "incoming" | "fetched" | "outgoing" | "journal";
+  readonly name: string;
+} | undefined {
+  const directory = /^\.(incoming|fetched|outgoing)-(.+)\.disabled$/s.exec(entry);
   if (directory !== null) {
-    return { kind: directory[1] as "incoming" | "outgoing", name: directory[2]! };
+    return { kind: directory[1] as "incoming" | "fetched" | "outgoing", name: directory[2]! };
   }
   const journal = /^\.change-(.+)\.json$/s.exec(entry);
   return journal === null ? undefined : { kind: "journal", name: journal[1]! };

@@ -1,5 +1,6 @@
 import type { FilesPort } from "../../ports/files.ts";
 import type { GitFiles } from "../../ports/git_io.ts";
+import { isFetched, keepFetched } from "./fetched_repository.ts";
 import { PackageError } from "./package_error.ts";
 import { placesOf, readPlace } from "./package_places.ts";
 import { whyNoPackageName } from "./package_source.ts";
@@ -69,7 +70,10 @@ export async function recoverPackages(parts: SwapParts): Promise<string[]> {
   const names = new Set<string>();
   for (const entry of await parts.files.list(packages)) {
     const place = readPlace(entry);
-    if (place !== undefined && whyNoPackageName(place.name) === undefined) names.add(place.name);
+    if (place === undefined || whyNoPackageName(place.name) !== undefined) continue;
+    // One that waits for the next try is nothing that broke off now.
+    const waits = place.kind === "fetched" && await isFetched(parts.files, `${packages}/${entry}`);
+    if (!waits) names.add(place.name);
   }
   const lines: string[] = [];
   for (const name of names) lines.push(await recover(parts, name));
@@ -93,7 +97,7 @@ async function recover(parts: SwapParts, name: string): Promise<string> {
   // First: without the new one beside it, it would say that the new one is in its place.
   await files.remove(places.journal);
   await git.syncDirectory(places.packages);
-  await files.remove(places.incoming);
+  await keepFetched(files, places);
   await files.remove(places.outgoing);
   return `Package ${name}: leftovers of what broke off were removed.`;
 }
@@ -105,6 +109,7 @@ async function finish(parts: SwapParts, change: PackageChange): Promise<void> {
   await parts.record(change);
   await files.remove(places.outgoing);
   await files.remove(places.incoming);
+  await files.remove(places.fetched);
   await files.remove(places.journal);
 }
 

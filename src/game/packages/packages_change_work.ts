@@ -1,3 +1,4 @@
+import type { Clock } from "../../ports/clock.ts";
 import { PackageError } from "./package_error.ts";
 import type { PackagesParts } from "./package_facts.ts";
 import { changePackage, recoverPackages, type SwapParts } from "./package_swap.ts";
@@ -29,10 +30,15 @@ export type ChangeReply =
   | { readonly kind: "surveyed"; readonly packages: readonly SurveyedPackage[] }
   | { readonly kind: "recovered"; readonly lines: readonly string[] };
 
+/** What the packages worker has. */
+export interface ChangeParts extends PackagesParts {
+  readonly clock: Pick<Clock, "after">;
+}
+
 /** Does one of them in the packages worker. Git's library is loaded when it is first needed: most
  * jobs are none for it. */
 export async function performChange(
-  parts: PackagesParts,
+  parts: ChangeParts,
   request: ChangeRequest,
   watch: { signal: AbortSignal; tell(progress: PackagesProgress): void },
 ): Promise<ChangeReply> {
@@ -40,7 +46,9 @@ export async function performChange(
   switch (request.kind) {
     case "prepare": {
       const { preparePackage } = await import("./prepare_package.ts");
-      return { kind: "prepared", prepared: await preparePackage({ ...parts, ...watch }, request) };
+      const pause = (ms: number) => pausing(parts.clock, ms, watch.signal);
+      const prepared = await preparePackage({ ...parts, ...watch, pause }, request);
+      return { kind: "prepared", prepared };
     }
     case "change":
       await changePackage(swapParts(parts, directory), request.change, request);
@@ -60,6 +68,22 @@ export async function performChange(
 /** For the reply to a job that was cancelled. */
 export function cancelled(): PackageError {
   return new PackageError("it was cancelled");
+}
+
+/** Rejects with the signal's reason. */
+function pausing(clock: Pick<Clock, "after">, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = () => {
+      stop();
+      reject(signal.reason);
+    };
+    const stop = clock.after(ms, () => {
+      signal.removeEventListener("abort", cancel);
+      resolve();
+    });
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+  });
 }
 
 function swapParts(parts: PackagesParts, directory: string): SwapParts {

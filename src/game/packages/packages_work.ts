@@ -6,12 +6,12 @@ import {
   type ListedPackage,
   listPackages,
   type PackageFacts,
-  type PackagesParts,
   scanPackages,
 } from "./package_facts.ts";
 import { writeEnabled } from "./packages_db.ts";
 import {
   cancelled,
+  type ChangeParts,
   type ChangeReply,
   type ChangeRequest,
   performChange,
@@ -58,7 +58,7 @@ export type PackagesMessage =
  * a repository much less. */
 export function runPackagesWorker(
   scope: WorkerScope<PackagesOrder, PackagesMessage>,
-  parts: PackagesParts,
+  parts: ChangeParts,
 ): void {
   let running: AbortController | undefined;
   scope.onMessage((order) => {
@@ -83,7 +83,7 @@ export function runPackagesWorker(
 }
 
 async function perform(
-  parts: PackagesParts,
+  parts: ChangeParts,
   request: PackagesRequest,
   watch: { signal: AbortSignal; tell(progress: PackagesProgress): void },
 ): Promise<PackagesReply> {

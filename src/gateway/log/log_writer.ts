@@ -57,6 +57,7 @@ export class LogWriter {
   #startedAt = -Infinity;
   #syncedAt = -Infinity;
   #waiting: (() => void)[] = [];
+  #work: Promise<void> = Promise.resolve();
   settled: Settled = () => {};
   /** First segment of the repair that goes on. */
   #repairFrom = 0;
@@ -117,7 +118,7 @@ export class LogWriter {
     if (this.#state !== "well" || isIdle) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.#wakeNow();
+      this.#start();
     });
   }
 
@@ -126,9 +127,7 @@ export class LogWriter {
     this.#state = "closed";
     this.#cancel();
     this.placer.stop();
-    while (this.#isBusy) {
-      await new Promise<void>((resolve) => this.#parts.clock.after(1, resolve));
-    }
+    await this.#work;
     await this.#file.drop();
   }
 
@@ -141,13 +140,6 @@ export class LogWriter {
     const wait = this.#startedAt + fsyncMinIntervalMs - clock.monotonic();
     if (wait <= 0) clock.soon(() => this.#start());
     else this.#cancelTimer = clock.after(Math.ceil(wait), () => this.#start());
-  }
-
-  #wakeNow(): void {
-    if (this.#isBusy) return;
-    this.#cancel();
-    this.#isUrgent = true;
-    this.#parts.clock.soon(() => this.#start());
   }
 
   #wakeLater(ms = doneMsMax): void {
@@ -164,7 +156,7 @@ export class LogWriter {
     if (this.#isBusy || this.#state !== "well") return;
     this.#cancel();
     this.#isUrgent = false;
-    void this.#commit();
+    this.#work = this.#commit();
   }
 
   async #commit(): Promise<void> {
@@ -221,7 +213,7 @@ export class LogWriter {
   #goOn(): void {
     if (this.#state !== "well") return;
     const { fsync, clock } = this.#parts;
-    if (this.#waiting.length > 0) this.#wakeNow();
+    if (this.#waiting.length > 0) this.#start();
     else if (!this.placer.isEmpty) this.#wake();
     else if (!this.#done.isEmpty) this.#wakeLater();
     else if (fsync === "interval" && this.#durable < this.placer.appended) {
@@ -246,7 +238,9 @@ export class LogWriter {
     placer.stop();
     if (this.#state !== "closed") {
       this.#state = "trouble";
-      this.#cancelTimer = clock.after(retryMs, () => void this.#repair());
+      this.#cancelTimer = clock.after(retryMs, () => {
+        this.#work = this.#repair();
+      });
     }
     this.#trouble = reason;
     const from = Math.max(this.#durable, this.#refused) + 1;

@@ -39,6 +39,8 @@ export interface RecoveredLog {
 }
 
 export interface StoredMessageLog extends MessageLog {
+  /** What the messages take in memory, with the room that is free in it. */
+  readonly memoryBytes: number;
   /** The last `count` messages that were buried, the newest last. Rejects with FileError. */
   deadLetters(count: number): Promise<readonly DeadLetter[]>;
 }
@@ -67,7 +69,7 @@ export async function openMessageLog(options: MessageLogOptions): Promise<Opened
   });
   let found;
   try {
-    found = await recoverFiles({ files, names, into });
+    found = await recoverFiles({ files, names, into, syncs: config.fsync !== "never" });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { ok: false, reason: `Cannot open the message log "${config.persistFile}": ${why}` };

@@ -4,7 +4,10 @@ const pageBits = 12;
 const pageSlots = 1 << pageBits;
 const pageMask = pageSlots - 1;
 
-/** One message takes 61 bytes, in columns; all arrays have a place for each slot of the page. */
+/** What one message takes in the columns below. */
+const rowBytes = 64;
+
+/** Columns; all arrays have a place for each slot of the page. */
 export interface TablePage {
   readonly sequence: Float64Array;
   readonly newer: Int32Array;
@@ -43,6 +46,11 @@ export class MessageTable {
 
   get oldest(): Slot {
     return this.#oldest;
+  }
+
+  /** Of all rows, in use or not. */
+  get bytes(): number {
+    return this.end * rowBytes;
   }
 
   /** Slots are below this. */

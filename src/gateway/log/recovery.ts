@@ -35,7 +35,7 @@ export const sequenceGapAfterDamage = 1_000_000;
 
 /** Reads all files of the log, oldest first, in pieces. Rejects with FileError. */
 export async function recoverFiles(
-  parts: { files: LogFilesPort; names: LogNames; into: SegmentRecovery },
+  parts: { files: LogFilesPort; names: LogNames; into: SegmentRecovery; syncs: boolean },
 ): Promise<RecoveredFiles> {
   const { files, names, into } = parts;
   await files.makeDirectory(names.directory);
@@ -73,8 +73,27 @@ export async function recoverFiles(
     report.segments++;
   }
   report.orphaned = into.orphaned;
+  if (parts.syncs) await syncAll(parts, segments);
   const nextNumber = (found.at(-1)?.number ?? 0) + 1;
   return { segments, ids, nextNumber, report };
+}
+
+/** A program that was killed may have left what it wrote in the system's memory alone; its messages
+ * count as stored from now on. */
+async function syncAll(
+  parts: { files: LogFilesPort; names: LogNames },
+  segments: readonly Segment[],
+): Promise<void> {
+  const { files, names } = parts;
+  for (const { number } of segments) {
+    const file = await files.openAppend(names.path(names.segment(number)));
+    try {
+      await file.dataSync();
+    } finally {
+      await file.close();
+    }
+  }
+  if (segments.length > 0) await files.syncDirectory(names.directory);
 }
 
 async function recoverFile(

@@ -71,7 +71,7 @@ export class SegmentReader implements FoundRecord {
     reader: LogFileReader,
     file: { bytes: number; salt: number; from: number; pieceBytes?: number },
   ) {
-    this.bytes = new Uint8Array(file.pieceBytes ?? pieceBytes);
+    this.bytes = new Uint8Array(Math.min(file.bytes, file.pieceBytes ?? pieceBytes));
     this.#reader = reader;
     this.#fileBytes = file.bytes;
     this.#salt = file.salt;

@@ -3,6 +3,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { DeadLetter, DeadLetters } from "./dead_letters.ts";
 import type { LogUpkeep } from "./log_upkeep.ts";
 import type { LogWriter } from "./log_writer.ts";
+import { MemoryTidying } from "./memory_tidying.ts";
 import type { MessageMemory, RecordPlace } from "./message_memory.ts";
 import { type MessageLog, type NewMessage, noSlot, type Slot } from "./message_log_types.ts";
 import { priorityShift, rowOf, slotFlag } from "./message_table.ts";
@@ -21,6 +22,7 @@ const nowhere: RecordPlace = { segment: 0, base: 0, salt: 0 };
 /** The messages in memory, with or without a writer that keeps them on disk too. */
 export class WaitingMessages implements MessageLog {
   readonly #disk: LogDisk | undefined;
+  readonly #tidying: MemoryTidying;
   readonly #memory: MessageMemory;
   readonly #writer: LogWriter | undefined;
   readonly #size: number;
@@ -29,8 +31,14 @@ export class WaitingMessages implements MessageLog {
   #sequence: number;
 
   constructor(
-    parts: { config: BufferConfig; memory: MessageMemory; disk: LogDisk | undefined },
+    parts: {
+      config: BufferConfig;
+      clock: Clock;
+      memory: MessageMemory;
+      disk: LogDisk | undefined;
+    },
   ) {
+    this.#tidying = new MemoryTidying(parts.memory, parts.clock);
     this.#disk = parts.disk;
     this.#memory = parts.memory;
     this.#writer = parts.disk?.writer;
@@ -45,6 +53,11 @@ export class WaitingMessages implements MessageLog {
 
   get bytes(): number {
     return this.#memory.bytes;
+  }
+
+  /** What the messages take in memory, with the room that is free in it. */
+  get memoryBytes(): number {
+    return this.#memory.blocks.bytes + this.#memory.table.bytes;
   }
 
   get oldest(): Slot {
@@ -69,6 +82,7 @@ export class WaitingMessages implements MessageLog {
     const isFull = memory.depth >= this.#size ||
       memory.bytes + message.body.length > this.#bytesMax;
     if (isFull) return noSlot;
+    this.#tidying.look();
     const sequence = ++this.#sequence;
     const writer = this.#writer;
     if (writer === undefined) return memory.add(message, sequence, nowhere);
@@ -206,6 +220,7 @@ export class WaitingMessages implements MessageLog {
   }
 
   async close(): Promise<void> {
+    this.#tidying.close();
     await this.#disk?.upkeep.close();
     await this.#disk?.deadLetters.close();
     await this.#writer?.close();

@@ -15,7 +15,10 @@ const chops: readonly (readonly [length: number, chopBytes: number])[] = [
   [65_536, 997],
 ];
 
-const make = { text: { payload: asciiText, frame: text }, binary: { payload: binaryBytes, frame: binary } };
+const make = {
+  text: { payload: asciiText, frame: text },
+  binary: { payload: binaryBytes, frame: binary },
+};
 
 /** Group 1: whole messages of every form of length, masks, and lengths that are no lengths. */
 export function framingCases(): ConformanceCase[] {
@@ -51,9 +54,13 @@ function addMaskCases(group: GroupOfCases): void {
     }));
   }
   group.add("wrong mask second", "a right message, then one that is masked wrongly", () => ({
-    steps: [text("right"), { step: "await_messages", count: 1 }, frame(1, "wrong", {
-      isWronglyMasked: true,
-    })],
+    steps: [
+      text("right"),
+      { step: "await_messages", count: 1 },
+      frame(1, "wrong", {
+        isWronglyMasked: true,
+      }),
+    ],
     expect: fails(1002, { messages: [message("text", "right")] }),
   }));
 }

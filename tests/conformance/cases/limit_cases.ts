@@ -72,8 +72,10 @@ function turns(kind: MessageKind, size: number, { isAwaited }: { isAwaited: bool
   const payload = payloadOf(kind, size);
   const one = kind === "text" ? text(payload) : binary(payload);
   const count = 100;
-  const steps = Array.from({ length: count }, (_, index) =>
-    isAwaited ? [one, awaitMessages(index + 1)] : [one]);
+  const steps = Array.from(
+    { length: count },
+    (_, index) => isAwaited ? [one, awaitMessages(index + 1)] : [one],
+  );
   return {
     steps: steps.flat(),
     expect: answered(Array.from({ length: count }, () => message(kind, payload))),
@@ -97,8 +99,10 @@ function addOverLimit(group: GroupOfCases): void {
   }), { isHeavy: false });
   group.add("pieces over the limit", "pieces of 16 MiB that never end", () => {
     const piece = binaryBytes(16 * mib);
-    const pieces = Array.from({ length: 5 }, (_, index) =>
-      frame(index === 0 ? 2 : 0, piece, { fin: false }));
+    const pieces = Array.from(
+      { length: 5 },
+      (_, index) => frame(index === 0 ? 2 : 0, piece, { fin: false }),
+    );
     return { steps: pieces, expect: fails(1009) };
   });
 }

@@ -38,7 +38,9 @@ export function validSequences(): Utf8Sequence[] {
     found.push(named(`noncharacters U+${hex(last - 1)} U+${hex(last)}`, Uint8Array.from(both)));
   }
   const arabic = Array.from({ length: 32 }, (_, index) => encodePoint(0xfdd0 + index));
-  found.push(named("noncharacters U+FDD0 to U+FDEF", Uint8Array.from(arabic.flatMap((b) => [...b]))));
+  found.push(
+    named("noncharacters U+FDD0 to U+FDEF", Uint8Array.from(arabic.flatMap((b) => [...b]))),
+  );
   found.push(named("byte order mark first", encodePoint(0xfeff)));
   found.push(named("all lengths", new TextEncoder().encode("aß夜\u{1f0a1}".repeat(40))));
   found.push(named("combining marks", new TextEncoder().encode("e\u0301\u0323\u200d\u{1f468}")));

@@ -133,7 +133,7 @@ describe("preparePackage() makes harmless", { skip: noGit }, () => {
 });
 
 describe("preparePackage() and a bad server", { skip: noGit }, () => {
-  it("tries again when a connection breaks, and gives up after three times", () =>
+  it("tries again when a connection breaks, and after longer and longer pauses, and gives up after four times", () =>
     onStage(async (stage) => {
       const { server } = stage;
       await makeRepository(stage.repository, { "a.lua": "a" });
@@ -151,8 +151,9 @@ describe("preparePackage() and a bad server", { skip: noGit }, () => {
       await stage.prepare();
       assert.deepEqual([posts, await stage.text("a.lua")], [3, "a"]);
       [broken, posts] = [9, 0];
+      stage.pauses.length = 0;
       await assert.rejects(stage.prepare(), /the connection failed/);
-      assert.equal(posts, 3);
+      assert.deepEqual([posts, stage.pauses], [4, [500, 1_000, 2_000]]);
       await assertClean(stage);
     }));
 

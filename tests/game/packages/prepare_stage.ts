@@ -25,6 +25,8 @@ export interface PrepareStage {
   readonly repository: string;
   readonly server: GitServer;
   readonly progress: PackagesProgress[];
+  /** Milliseconds of the pauses between tries; nobody waits for them. */
+  readonly pauses: number[];
   prepare(
     job?: { url?: string; hash?: string; current?: string },
     signal?: AbortSignal,
@@ -44,6 +46,8 @@ export function onStage(test: (stage: PrepareStage) => Promise<void>): Promise<v
     const directory = `${root}/data`;
     const server = await serveRepositories(`${root}/served`);
     const progress: PackagesProgress[] = [];
+    const pauses: number[] = [];
+    const pause = (ms: number) => Promise.resolve(void pauses.push(ms));
     const read = async (path: string) =>
       new Uint8Array(await readFile(`${directory}/${beside}/${path}`));
     try {
@@ -52,8 +56,15 @@ export function onStage(test: (stage: PrepareStage) => Promise<void>): Promise<v
         repository: `${root}/served/mine`,
         server,
         progress,
+        pauses,
         prepare: (job = {}, signal = new AbortController().signal) =>
-          preparePackage({ files, git: nodeGitIo(), signal, tell: (one) => progress.push(one) }, {
+          preparePackage({
+            files,
+            git: nodeGitIo(),
+            signal,
+            pause,
+            tell: (one) => progress.push(one),
+          }, {
             directory,
             name: "mine",
             url: `${server.url}/mine`,

@@ -40,7 +40,13 @@ it(
       const files = nodeFiles();
       const name = "freekill-core";
       const signal = new AbortController().signal;
-      const parts = { files, git: nodeGitIo(), signal, tell: () => {} };
+      const parts = {
+        files,
+        git: nodeGitIo(),
+        signal,
+        tell: () => {},
+        pause: () => Promise.resolve(),
+      };
       await preparePackage(parts, { directory, name, url: resolve(core ?? "") });
       const { incoming, package: place } = placesOf(directory, name);
       await files.rename(incoming, place);

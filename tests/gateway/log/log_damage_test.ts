@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { fakeDisk } from "../../fakes/log_files.ts";
+import { bodyOf, logStage, waiting } from "./log_stage.ts";
+
+const long = { timeout: 120_000 };
+const file = "data/buffer.log.000001";
+
+/** A small log: eight messages of three clients, two of them gone. */
+async function smallLog(): Promise<{ bytes: Uint8Array; bodies: string[] }> {
+  const stage = logStage();
+  const { log, append } = await stage.open();
+  const slots = Array.from(
+    { length: 8 },
+    (_, n) =>
+      append(`client-${n % 3}`, `m${n}`, { ackAsked: n % 2 === 0, text: "x".repeat(n * 30) }),
+  );
+  await log.flush();
+  for (const gone of [2, 5]) log.release(slots[gone]!);
+  await log.close();
+  const bodies = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => bodyOf(`m${n}`, "x".repeat(n * 30)));
+  return { bytes: stage.disk.bytes(file), bodies };
+}
+
+async function read(bytes: Uint8Array): Promise<{ found: string[]; lines: string }> {
+  const disk = fakeDisk();
+  disk.put(file, bytes);
+  const stage = logStage(disk);
+  const run = await stage.open();
+  for (const { client, slot } of run.messages) {
+    const number = Number(/"m(\d)"/.exec(run.log.bodyText(slot))?.[1]);
+    assert.equal(client.id, `client-${number % 3}`);
+  }
+  const found = waiting(run);
+  const { torn, corrupt, renamed, orphaned } = run.report;
+  // What is read back stays the same, and more can be stored.
+  run.append("client-9", "new");
+  await run.log.close();
+  const again = await stage.open();
+  assert.deepEqual(waiting(again), [...found, bodyOf("new")]);
+  assert.equal(again.report.torn, 0);
+  await again.log.close();
+  return { found, lines: JSON.stringify({ torn, corrupt, renamed, orphaned }) };
+}
+
+describe("MessageLog with a damaged file", () => {
+  it("keeps all that stands before a tail that is torn off at any offset", long, async () => {
+    const { bytes, bodies } = await smallLog();
+    const gone = [bodies[2], bodies[5]];
+    let before = 0;
+    for (let cut = 0; cut < bytes.length; cut++) {
+      const { found } = await read(bytes.slice(0, cut));
+      const kept = bodies.slice(0, found.length);
+      // The record of the two that are gone is the last.
+      assert.deepEqual(found, kept, `cut at ${cut}`);
+      assert.ok(found.length >= before, `cut at ${cut}`);
+      before = found.length;
+    }
+    assert.equal(before, 8);
+    assert.deepEqual(
+      (await read(bytes)).found,
+      bodies.filter((body) => !gone.includes(body)),
+    );
+  });
+
+  it(
+    "loses one message at most by a flipped byte at any offset, and never makes one up",
+    long,
+    async () => {
+      const { bytes, bodies } = await smallLog();
+      const left = bodies.filter((_, n) => n !== 2 && n !== 5);
+      let lost = 0;
+      for (let at = 0; at < bytes.length; at++) {
+        for (const mask of [0x01, 0xff]) {
+          const flipped = bytes.slice();
+          flipped[at] = flipped[at]! ^ mask;
+          const { found, lines } = await read(flipped);
+          const missing = left.filter((body) => !found.includes(body));
+          const extra = found.filter((body) => !left.includes(body));
+          assert.ok(missing.length <= 1, `${at}: ${missing}`);
+          // The end of the two is in the last record: without it they are there once more.
+          assert.ok(extra.length === 0 || extra.length === 2, `${at}: ${extra}`);
+          assert.ok(found.every((body) => bodies.includes(body)), `${at}`);
+          if (missing.length > 0) {
+            lost++;
+            assert.match(lines, /"(corrupt|torn|orphaned)":1/, `${at}: ${lines}`);
+          }
+        }
+      }
+      assert.ok(lost > 0);
+    },
+  );
+
+  it("finds no record in the body of a damaged one, even if the client knows the format", async () => {
+    const stage = logStage();
+    const { log, append } = await stage.open();
+    append("anna", "first");
+    await log.close();
+    const forged = stage.disk.bytes(file).subarray(64);
+    // A whole log inside a message, as far as JSON text lets a client do so.
+    const other = fakeDisk();
+    const second = logStage(other, undefined, 99);
+    const run = await second.open();
+    const text = [...forged].map((byte) => String.fromCharCode(byte)).join("");
+    run.append("bert", "carrier", { text });
+    await run.log.close();
+    const carrier = other.bytes(file);
+    for (let at = 64; at < 80; at++) {
+      const damaged = carrier.slice();
+      damaged[at] = damaged[at]! ^ 0xff;
+      const reader = fakeDisk();
+      reader.put(file, damaged);
+      const found = await logStage(reader).open();
+      assert.ok(found.messages.every(({ client }) => client.id === "bert"));
+    }
+  });
+
+  it("survives files of garbage", async () => {
+    const { bytes } = await smallLog();
+    for (let round = 0; round < 50; round++) {
+      const garbage = bytes.slice(0, 64 + 20_000);
+      const whole = new Uint8Array(20_064);
+      whole.set(garbage.subarray(0, 64));
+      for (let at = 64; at < whole.length; at++) whole[at] = (at * at * (round + 7)) >>> 3;
+      assert.deepEqual((await read(whole)).found, []);
+    }
+  });
+});

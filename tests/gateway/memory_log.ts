@@ -1,0 +1,57 @@
+import { Clients } from "../../src/gateway/clients.ts";
+import type { BufferConfig } from "../../src/config/gateway_config.ts";
+import { openMessageLog } from "../../src/gateway/log/message_log.ts";
+import type { MessageLog, NewMessage, Slot } from "../../src/gateway/log/message_log_types.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { runtimeUnderTest } from "../tested_runtime.ts";
+
+/** A buffer's configuration that keeps everything in memory. */
+export const memoryBuffer: BufferConfig = {
+  size: 1_000,
+  persistFile: "",
+  maxBytes: 1 << 20,
+  fsync: "always",
+  fsyncMinIntervalMs: 2,
+  upstreamAck: "auto",
+  retries: 0,
+  ttlSeconds: 0,
+  overflow: "reject",
+  dedupWindowMs: 600_000,
+};
+
+/** The real log without files, and clients for it. */
+export async function memoryLog(
+  config: Partial<BufferConfig> = {},
+): Promise<{ log: MessageLog; clients: Clients; add: (message?: Partial<NewMessage>) => Slot }> {
+  const { clock, random, logFiles } = await runtimeUnderTest();
+  const clients = new Clients();
+  const opened = await openMessageLog({
+    config: { ...memoryBuffer, ...config },
+    files: logFiles,
+    clock,
+    random,
+    logger: fakeLog().open({ level: "debug", format: "json", stderr: false }),
+    owner: {
+      clientNamed: (id) => clients.named(id),
+      messageIdIn: () => "",
+      committed: () => {},
+      notStored: () => {},
+      troubleChanged: () => {},
+    },
+  });
+  if (!opened.ok) throw new Error(opened.reason);
+  const { log } = opened;
+  const add = (message: Partial<NewMessage> = {}) =>
+    log.append({
+      client: clients.named("c"),
+      direction: "up",
+      messageId: "",
+      ackAsked: false,
+      priority: 0,
+      stampMs: 1,
+      stampNs: 0,
+      body: "x",
+      ...message,
+    });
+  return { log, clients, add };
+}
