@@ -15,7 +15,7 @@ function rulesOf(count: number): { clientIdPrefix: string }[] {
 }
 
 function residentBytes(): number {
-  if (typeof Bun !== "undefined") Bun.gc(true);
+  (globalThis as { Bun?: { gc(isSynchronous: boolean): void } }).Bun?.gc(true);
   return process.memoryUsage.rss();
 }
 

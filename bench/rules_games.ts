@@ -16,6 +16,7 @@ import type { SharedLua } from "../src/game/lua/worker_run.ts";
 import { fakeLog } from "../tests/fakes/log.ts";
 import { LobbyWithRules, type RulesEnds } from "../tests/game/lua/lobby_with_rules.ts";
 import { runtimeUnderTest } from "../tests/tested_runtime.ts";
+import { partFigures } from "./rules_parts.ts";
 import { cpuSeconds, type Figure, median, numberFlag, report } from "./measure.ts";
 
 const place = "/packages/freekill-core";
@@ -24,6 +25,8 @@ const games = numberFlag("games", 8);
 /** Robots may play on for a thousand rounds. */
 const turnsPerGameMax = numberFlag("turns", 250);
 const rooms = numberFlag("rooms", 30);
+/** Each is played twelve times to tell its parts apart. */
+const partGames = numberFlag("part-games", 3);
 /** A game that the player has left: nothing of it is measured. */
 const warmUpGames = 2;
 const nativeLua = "lua5.4";
@@ -138,6 +141,9 @@ if (spawnSync(nativeLua, ["-e", "require 'socket' require 'lfs'"]).status === 0)
   figures.push({ name: `CPU a turn, ${nativeLua}`, value: child, unit: "ms" });
   figures.push({ name: "embedded / native", value: own / child, unit: "×", goal: { max: 1.5 } });
 }
+figures.push(
+  ...await partFigures({ tree, directory: place.slice(1), games: partGames, turnsPerGameMax }),
+);
 const { bytes, lagMs } = await crowd(embedded(tree, shared));
 figures.push({
   name: `memory a room, ${rooms} in one state`,

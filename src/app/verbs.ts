@@ -56,10 +56,6 @@ export const verbs: readonly VerbSpec[] = [
       { command: "freekill-gw serve", means: "on 127.0.0.1:9527, data in ./data" },
       { command: "freekill-gw serve --host :: --tcp-port 9000", means: "on all addresses" },
       { command: "freekill-gw serve --config gw.json --log-level debug", means: "from a file" },
-      {
-        command: "freekill-gw serve --lua-script-path rules.lua --http-port 0",
-        means: "with a Lua script and without HTTP",
-      },
       { command: "freekill-gw serve --demo", means: "shows a message go round the gateway" },
     ],
     notes: [settingSources, exitCodes],

@@ -32,6 +32,8 @@ export interface ConnectionWatchOptions {
 export class ConnectionWatch {
   readonly #options: ConnectionWatchOptions;
   readonly #noteEveryMs: number;
+  /** In which everybody is visited once: who keeps silent was asked before it is closed. */
+  readonly #roundMs: number;
   /** Those that something waits for. */
   readonly #congested = new Set<ClientConnection>();
   /** Those that a message had no room for, and since when. */
@@ -45,6 +47,8 @@ export class ConnectionWatch {
 
   constructor(options: ConnectionWatchOptions) {
     this.#options = options;
+    const { heartbeatIntervalMs, connectionTimeoutMs } = options.config;
+    this.#roundMs = Math.min(heartbeatIntervalMs, connectionTimeoutMs / 2);
     this.#noteEveryMs = Math.max(noteMsMin, options.config.waiting.ttlSeconds * 1_000 / notesATtl);
   }
 
@@ -109,10 +113,10 @@ export class ConnectionWatch {
   }
 
   #visitDue(elapsedMs: number): void {
-    const { config, ring, ledger } = this.#options;
-    this.#visitsDue += ring.size * elapsedMs / config.heartbeatIntervalMs;
+    const { ring, ledger } = this.#options;
+    this.#visitsDue += ring.size * elapsedMs / this.#roundMs;
     // One round in so many, rather than a time of its own for each connection.
-    const isNoting = this.#livelyMs % this.#noteEveryMs < config.heartbeatIntervalMs;
+    const isNoting = this.#livelyMs % this.#noteEveryMs < this.#roundMs;
     const visits = Math.min(ring.size, Math.floor(this.#visitsDue));
     this.#visitsDue = Math.min(1, this.#visitsDue - visits);
     for (let i = 0; i < visits; i++) {

@@ -84,13 +84,21 @@ export class Downstream {
   }
 
   #acknowledge(target: UpstreamTarget, client: Client | undefined, messageId: string): void {
+    // A second acknowledgement of a message that was sent twice is nothing unusual.
+    if (!this.#confirms(target, client, messageId)) this.#parts.counters.acksUnmatched++;
+  }
+
+  #confirms(target: UpstreamTarget, client: Client | undefined, messageId: string): boolean {
+    const { link } = target;
+    if (link === undefined) return false;
+    // Looking for what is not there would go through all that is on its way.
+    if (client === undefined || client.pendingUp === 0) return link.acknowledged(undefined);
     const { low, high } = hashMessageId(messageId);
     const wanted = this.#acknowledged;
-    wanted.clientIndex = client?.index ?? noClient;
+    wanted.clientIndex = client.index;
     wanted.low = low;
     wanted.high = high;
-    // A second acknowledgement of a message that was sent twice is nothing unusual.
-    if (!target.link?.acknowledged(this.#isAcknowledged)) this.#parts.counters.acksUnmatched++;
+    return link.acknowledged(this.#isAcknowledged);
   }
 
   /** Whether an upstream may speak to a client: it is routed there. */
@@ -153,6 +161,3 @@ export class Downstream {
     return true;
   }
 }
-
-/** No message has it. */
-const noClient = -1;

@@ -206,7 +206,7 @@ export class GatewayDoor implements ConnectionOwner {
     const connection = webSocket.data;
     const query = this.#arriving.get(connection);
     const id = query?.clientId;
-    if (query === undefined || id === undefined) return;
+    if (query === undefined || id === undefined) return webSocket.terminate();
     this.#takeOver(id);
     const client = this.#core.clientNamed(id);
     connection.opened(client, webSocket);

@@ -41,6 +41,8 @@ const tickMs = 100;
 const ticksPerExpiry = 10;
 /** Every so many of them: percentiles forget what is older than twice that. */
 const ticksPerPeriod = 300;
+/** An upstream may send back the largest message with its head, and some more of its own. */
+const answerBytesMore = 65_536;
 /** How often the end looks whether the upstreams have everything. */
 const lookAgainMs = 5;
 
@@ -273,7 +275,7 @@ export class GatewayServer {
       owner,
       logger,
       upstreamAck: config.buffer.upstreamAck,
-      messageBytesMax: config.maxMessageSize,
+      messageBytesMax: config.maxMessageSize + answerBytesMore,
       batch,
     });
   }

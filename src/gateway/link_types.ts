@@ -59,10 +59,10 @@ export interface Link {
   wake(): void;
   /**
    * The upstream has acknowledged a message. Confirms the oldest that is unconfirmed, has an id and
-   * `matches`; false when none does. Called for every acknowledgement, known or not: the first one
-   * shows an `auto` link that its upstream acknowledges.
+   * `matches`; false when none does. Called for every acknowledgement, also for one of a message that
+   * cannot be here (undefined): the first one shows an `auto` link that its upstream acknowledges.
    */
-  acknowledged(matches: (slot: Slot) => boolean): boolean;
+  acknowledged(matches: ((slot: Slot) => boolean) | undefined): boolean;
   /** Sends what waits and awaits its confirmation for a while, closes in order, and puts back what
    * is not confirmed then. Idempotent. */
   stop(): Promise<void>;

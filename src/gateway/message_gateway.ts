@@ -90,6 +90,8 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   }
 
   joined(session: ClientSession): void {
+    // Its upstream may have something for it before it says anything itself.
+    this.#parts.upstreams.routeOf(session.client);
     this.#parts.downstream.sendWaiting(session.client);
   }
 
@@ -308,6 +310,7 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   }
 
   #answerPing(session: ClientSession): void {
+    session.exemptPing();
     const now = this.#parts.clock.monotonic();
     const { client } = session;
     if (!session.isModern || now - client.pongAtMs < pongMsMin) {

@@ -31,15 +31,15 @@ export function chooseUpstream<U extends Choosable>(choice: ChoiceOf<U>, clientI
   for (const upstream of upstreams) open += Number(upstream.isOpen);
   const count = open === 0 ? upstreams.length : open;
   const client = hashOf(clientId, 0);
-  // The first of equal ones wins: each turn begins with another one.
-  const first = startOf(upstreams, open > 0, turn % count);
+  // The first of equal ones wins: each turn begins with another one, but a hash knows no turns.
+  const first = strategy === "hash" ? 0 : startOf(upstreams, open > 0, turn % count);
   let chosen: U | undefined;
   let best = 0;
   for (let step = 0; step < upstreams.length; step++) {
     const upstream = upstreams[(first + step) % upstreams.length] as U;
     if (open > 0 && !upstream.isOpen) continue;
     const merit = meritOf(upstream, strategy, client);
-    if (chosen !== undefined && !isBetter(merit, upstream, best, chosen, strategy)) continue;
+    if (chosen !== undefined && merit <= best) continue;
     best = merit;
     chosen = upstream;
   }
@@ -67,18 +67,6 @@ function meritOf(upstream: Choosable, strategy: UpstreamStrategy, client: number
     case "round-robin":
       return 0;
   }
-}
-
-function isBetter(
-  merit: number,
-  upstream: Choosable,
-  best: number,
-  chosen: Choosable,
-  strategy: UpstreamStrategy,
-): boolean {
-  if (merit !== best) return merit > best;
-  // Equal weights must not depend on the order of the rule.
-  return strategy === "hash" && upstream.url < chosen.url;
 }
 
 /** So that a client named like an upstream is nothing special. */

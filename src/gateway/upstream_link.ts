@@ -104,8 +104,9 @@ export class UpstreamLink implements Link {
     this.#clock.soon(this.#flushNow);
   }
 
-  acknowledged(matches: (slot: Slot) => boolean): boolean {
+  acknowledged(matches: ((slot: Slot) => boolean) | undefined): boolean {
     this.#life.acked(this.#clock.monotonic());
+    if (matches === undefined) return false;
     const slot = this.#batches.window.takeMatching(matches);
     if (slot === noSlot) return false;
     this.#queue.confirm(slot);

@@ -48,7 +48,8 @@ export class UpstreamTarget implements Upstream, LinkQueue {
     this.#clients = parts.clients;
     this.#owner = parts.owner;
     this.#queue = new MessageQueue(parts.log);
-    this.#routeBytes = upstreamRouteBytes(url);
+    // A name and password in it are for the handshake alone.
+    this.#routeBytes = upstreamRouteBytes(url.replace(/^(wss?:\/\/)[^/?#]*@/, "$1"));
   }
 
   get pending(): number {

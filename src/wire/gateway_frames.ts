@@ -77,7 +77,6 @@ export function binaryMembers(bytes: Uint8Array): string {
 
 /** Base64 with its padding (RFC 4648 §4) and nothing else in it; undefined for anything else. */
 export function decodeBase64(text: string): Uint8Array | undefined {
-  if (text.length % 4 !== 0) return undefined;
   let bytes: Uint8Array;
   try {
     bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });

@@ -94,7 +94,7 @@ describe("parseQuickly()", () => {
       ...[" ", '"', '"__proto__"', "\\"],
     );
     const heap = fc.array(part, { maxLength: 14 }).map((parts) => parts.join(""));
-    fc.assert(fc.property(heap, (text) => void agrees(text)), { numRuns: 30_000 });
+    fc.assert(fc.property(heap, (text) => void agrees(text)), { numRuns: 8_000 });
   });
 
   it("reads all JSON, with comments and commas put in anywhere", () => {
@@ -117,7 +117,7 @@ describe("parseQuickly()", () => {
           assert.equal(agrees(isEmpty ? text : trailing), true, trailing);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 });

@@ -57,5 +57,7 @@ async function inLanes<T>(
   const lane = async () => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) await use(one);
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
+  // Only now, so that no other lane goes on with what is taken away.
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

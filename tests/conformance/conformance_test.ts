@@ -52,7 +52,7 @@ function testGroup(one: SubjectResults, { number, name }: CaseGroup): void {
   if (found.length === 0) return;
   const reason = found.every(({ verdict }) => verdict === "unimplemented") ? found[0]?.note : "";
   const what = `${one.name} passes the ${found.length} cases of group ${number}, ${name}`;
-  test(what, reason ? { skip: reason } : {}, () => {
+  test(reason ? `${what} (${reason})` : what, reason ? { skip: reason } : {}, () => {
     const listed = deviationsOf(one.name);
     const failed = found.filter(({ id, verdict }) => verdict === "failed" && !listed.has(id));
     assert.deepEqual(failed.map(({ id, note }) => `${id}: ${note}`), []);

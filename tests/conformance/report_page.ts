@@ -1,23 +1,28 @@
 import { allCases, allGroups } from "./all_cases.ts";
 import type { CaseGroup, ConformanceCase, Verdict } from "./case_types.ts";
 import type { SubjectResults } from "./conformance_run.ts";
-import type { KnownDeviation } from "./known_deviations.ts";
+import { deviationsOf, type KnownDeviation } from "./known_deviations.ts";
 
-const words: Readonly<Record<Verdict, { readonly short: string; readonly means: string }>> = {
+/** What a cell shows: a failure that is listed is one by itself. */
+type Shown = Verdict | "known";
+
+const words: Readonly<Record<Shown, { readonly short: string; readonly means: string }>> = {
   ok: { short: "ok", means: "as the RFC says and recommends" },
   non_strict: { short: "non-strict", means: "allowed by the RFC, though not what it recommends" },
   informational: { short: "info", means: "the RFC leaves it open" },
+  known: { short: "known", means: "against the RFC or its recommendation, and listed below" },
   failed: { short: "FAILED", means: "against the RFC" },
   unimplemented: { short: "off", means: "needs what is switched off" },
   not_for_it: { short: "–", means: "a case for the other side of a connection" },
 };
 
-const verdicts = Object.keys(words) as Verdict[];
+const verdicts = Object.keys(words) as Shown[];
 
 /** One line for each subject: how many cases had which verdict. */
-export function summaryLine({ name, results, seconds }: SubjectResults): string {
+export function summaryLine(subject: SubjectResults): string {
+  const { name, seconds } = subject;
   const counts = verdicts
-    .map((verdict) => [verdict, count(results, verdict)] as const)
+    .map((verdict) => [verdict, count(subject, verdict)] as const)
     .filter(([, cases]) => cases > 0)
     .map(([verdict, cases]) => `${cases} ${words[verdict].short}`);
   return `conformance of ${name}: ${counts.join(", ")} (${seconds.toFixed(1)} s)`;
@@ -53,9 +58,10 @@ ${allGroups.map((group) => groupRows(group, subjects)).join("\n")}
 
 function summaryTable(subjects: readonly SubjectResults[]): string {
   const head = verdicts.map((verdict) => `<th>${words[verdict].short}</th>`).join("");
-  const rows = subjects.map(({ name, results, seconds }) => {
+  const rows = subjects.map((subject) => {
+    const { name, seconds } = subject;
     const cells = verdicts.map((verdict) => {
-      const cases = count(results, verdict);
+      const cases = count(subject, verdict);
       return `<td class="${cases > 0 ? verdict : "none"}">${cases}</td>`;
     });
     const time = `<td>${seconds.toFixed(1)} s</td>`;
@@ -64,7 +70,7 @@ function summaryTable(subjects: readonly SubjectResults[]): string {
   return `<table><tr><th>Subject</th>${head}<th>time</th></tr>\n${rows.join("\n")}\n</table>`;
 }
 
-function legend(verdict: Verdict): string {
+function legend(verdict: Shown): string {
   const { short, means } = words[verdict];
   return `<span class="key ${verdict}">${short}</span> ${means}.`;
 }
@@ -89,7 +95,7 @@ ${cases.map((one) => caseRow(one, subjects)).join("\n")}</tbody>`;
 function caseRow({ id, title }: ConformanceCase, subjects: readonly SubjectResults[]): string {
   const results = subjects.map((subject) => ({
     name: subject.name,
-    verdict: subject.results.get(id)?.verdict ?? "failed",
+    verdict: shownOf(subject, id),
     note: subject.results.get(id)?.note ?? "was not run",
   }));
   const isFine = results.every(({ verdict }) => verdict === "ok" || verdict === "not_for_it");
@@ -101,14 +107,21 @@ function caseRow({ id, title }: ConformanceCase, subjects: readonly SubjectResul
   for (const { name, note } of results) {
     if (note !== "") byNote.set(note, [...(byNote.get(note) ?? []), name]);
   }
-  const remarks = [...byNote].map(([note, names]) => `${names.join(", ")}: ${note}`);
+  const remarks = [...byNote].map(([note, names]) =>
+    `${names.length === subjects.length ? "all" : names.join(", ")}: ${note}`
+  );
   return `<tr${isFine ? ' class="fine"' : ""}><td><code>${escapeHtml(id)}</code>` +
     `<br><small>${escapeHtml(title)}</small></td>${cells.join("")}` +
     `<td class="remarks">${remarks.map(escapeHtml).join("<br>")}</td></tr>`;
 }
 
-function count(results: SubjectResults["results"], verdict: Verdict): number {
-  return [...results.values()].filter((result) => result.verdict === verdict).length;
+function count(subject: SubjectResults, shown: Shown): number {
+  return allCases.filter(({ id }) => shownOf(subject, id) === shown).length;
+}
+
+function shownOf({ name, results }: SubjectResults, id: string): Shown {
+  const verdict = results.get(id)?.verdict ?? "failed";
+  return verdict === "failed" && deviationsOf(name).has(id) ? "known" : verdict;
 }
 
 function escapeHtml(text: string): string {
@@ -128,6 +141,7 @@ thead th { position: sticky; top: 0; background: #fff; }
 small, .remarks { color: #59636e; font-size: 85%; }
 .ok { background: #dff5e3; } .non_strict { background: #fff3c9; }
 .informational { background: #dcecfb; } .failed { background: #c62828; color: #fff; }
+.known { background: #f6d6c3; }
 .unimplemented { background: #eceef0; color: #59636e; } .not_for_it, .none { color: #8a939c; }
 .key { padding: .1rem .4rem; border-radius: .2rem; }
 body:has(#only:checked) .fine { display: none; }

@@ -116,7 +116,8 @@ export function fakeDisk(): FakeDisk {
 
   function reach(born: number, verb: DiskCall["verb"], path: string): void {
     if (born !== life) refuse("EBADF", verb, path);
-    const code = disk.fails?.({ verb, path, number: ++calls });
+    calls++;
+    const code = disk.fails?.({ verb, path, number: calls });
     if (code !== undefined) refuse(code, verb, path);
   }
 

@@ -110,15 +110,15 @@ describe("hashMessageId()", () => {
   it("is the same in each run, and differs for ids that are alike", () => {
     assert.deepEqual(hashMessageId("m1"), hashMessageId(["m", "1"].join("")));
     const seen = new Set<string>();
-    for (let n = 0; n < 100_000; n++) {
+    for (let n = 0; n < 20_000; n++) {
       for (const id of [`${n}`, `m-${n}`]) {
         const { low, high } = hashMessageId(id);
         assert.ok(low >= 0 && low < 2 ** 32 && high >= 0 && high < 2 ** 32);
         seen.add(`${low} ${high}`);
       }
     }
-    assert.equal(seen.size, 200_000);
-    assert.equal(new Set([...seen].map((pair) => pair.split(" ")[0])).size > 199_900, true);
-    assert.equal(new Set([...seen].map((pair) => pair.split(" ")[1])).size > 199_900, true);
+    assert.equal(seen.size, 40_000);
+    assert.equal(new Set([...seen].map((pair) => pair.split(" ")[0])).size > 39_990, true);
+    assert.equal(new Set([...seen].map((pair) => pair.split(" ")[1])).size > 39_990, true);
   });
 });

@@ -117,6 +117,8 @@ export interface OpenDoor {
   readonly core: RecordingCore;
   readonly counters: GatewayCounters;
   readonly clock: FakeClock;
+  /** Lets time pass without any timer, as when the process stands still. */
+  stall(ms: number): void;
   readonly memory: MemoryAccount;
   readonly ledger: ClientLedger;
   readonly port: number;
@@ -142,7 +144,10 @@ export async function withDoor(
 ): Promise<void> {
   const runtime = await runtimeUnderTest();
   const config = { ...roomyGateway, ...options.config };
-  const clock = fakeClock();
+  const steady = fakeClock();
+  let stalledMs = 0;
+  const monotonic = () => steady.monotonic() + stalledMs;
+  const clock: FakeClock = Object.assign(Object.create(steady), { monotonic });
   const core = new RecordingCore();
   const counters = emptyGatewayCounters();
   const memory = new MemoryAccount(config.memory);
@@ -185,6 +190,7 @@ export async function withDoor(
       core,
       counters,
       clock,
+      stall: (ms) => void (stalledMs += ms),
       memory,
       ledger,
       port,

@@ -85,6 +85,9 @@ describe("decodeBase64()", () => {
         "=AAA",
         "AA==AAAA",
         "AA\n\n",
+        "AAAA    ",
+        "A A A A ",
+        "AA==    ",
         "AA= ",
         "é",
       ]

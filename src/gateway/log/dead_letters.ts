@@ -76,7 +76,7 @@ export class DeadLetters {
 
   /** Resolves when what waits is written, or could not be. */
   async flush(): Promise<void> {
-    await this.#work;
+    while (this.#work !== undefined) await this.#work;
   }
 
   async close(): Promise<void> {

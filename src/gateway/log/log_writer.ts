@@ -167,6 +167,7 @@ export class LogWriter {
     this.#waiting = [];
     this.#startedAt = clock.monotonic();
     const through = placer.appended;
+    let isStored = false;
     try {
       await this.#write();
       const hasNews = this.#durable < through || placer.hasCopies;
@@ -175,10 +176,11 @@ export class LogWriter {
         : fsync === "interval" && (waiting.length > 0 ||
           (hasNews && this.#startedAt - this.#syncedAt >= syncIntervalMs));
       if (isDue) await this.#sync();
-      if (isDue || fsync === "never") this.#stored(through);
+      isStored = isDue || fsync === "never";
     } catch (error) {
       await this.#fail(error);
     }
+    if (isStored) this.#stored(through);
     this.#isBusy = false;
     for (const resolve of waiting) resolve();
     this.#goOn();
@@ -268,6 +270,7 @@ export class LogWriter {
     this.#state = "repairing";
     const { fsync, owner, logger } = this.#parts;
     const { placer } = this;
+    let through = 0;
     try {
       await this.#removeRepair();
       this.#repairFrom = placer.start().number;
@@ -276,20 +279,23 @@ export class LogWriter {
         from = placer.rewriteFrom(from, (slot) => placer.isInDoubt(slot));
         await this.#write();
       } while (from < this.#parts.memory.table.end);
-      const through = placer.appended;
+      through = placer.appended;
       await this.#write();
       if (fsync !== "never") await this.#sync();
       this.#repairFrom = 0;
-      placer.trustAll();
-      this.#trouble = undefined;
-      if (this.#state === "repairing") this.#state = "well";
-      logger.info({}, "messages can be stored again");
-      this.#stored(through);
-      owner.troubleChanged();
     } catch (error) {
       await this.#fail(error);
     }
     this.#isBusy = false;
+    // It fails back into trouble, or it was closed meanwhile.
+    if (this.#state === "repairing") {
+      this.#state = "well";
+      placer.trustAll();
+      this.#trouble = undefined;
+      logger.info({}, "messages can be stored again");
+      this.#stored(through);
+      owner.troubleChanged();
+    }
     this.#goOn();
   }
 

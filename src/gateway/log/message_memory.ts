@@ -48,7 +48,6 @@ export class MessageMemory {
   add(message: NewMessage, sequence: number, place: RecordPlace): Slot {
     const { body, direction } = message;
     const isUp = direction === "up";
-    let block: MemoryBlock;
     let encoded: Uint8Array | undefined;
     let most: number;
     if (body.length <= inPlaceUnitsMax) {
@@ -57,7 +56,7 @@ export class MessageMemory {
       encoded = this.#encoder.encode(body);
       most = encoded.length;
     }
-    block = this.blocks.withRoom(recordHeadBytesMax + most);
+    const block = this.blocks.withRoom(recordHeadBytesMax + most);
     const { bytes } = block;
     const at = block.used;
     const kind = (isUp ? recordKind.up : recordKind.down) |

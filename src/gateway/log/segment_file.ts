@@ -27,6 +27,7 @@ export class SegmentFile {
   #target: Segment | undefined;
   /** Stretches on their way; their blocks are pinned. */
   #writing: readonly Range[] = [];
+  #buffer = new Uint8Array(0);
   /** Whether something was written and not synced. */
   isUnsynced = false;
   isSyncing = false;
@@ -92,14 +93,14 @@ export class SegmentFile {
     let bytes = 0;
     for (const { block, from, to } of ranges) {
       if (bytes > 0 && bytes + to - from > joinBytesMax) {
-        await writer.append(joined(pieces, bytes));
+        await writer.append(this.#joined(pieces, bytes));
         pieces = [];
         bytes = 0;
       }
       pieces.push(block.bytes.subarray(from, to));
       bytes += to - from;
     }
-    await writer.append(joined(pieces, bytes));
+    await writer.append(this.#joined(pieces, bytes));
   }
 
   async #writerFor(segment: Segment): Promise<LogFileWriter> {
@@ -118,15 +119,16 @@ export class SegmentFile {
     await this.#files.syncDirectory(this.#names.directory);
     return writer;
   }
-}
 
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+  /** All pieces in one, valid until the next call: there is one write at a time. */
+  #joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+    if (pieces.length === 1) return pieces[0]!;
+    if (this.#buffer.length < bytes) this.#buffer = new Uint8Array(bytes);
+    let at = 0;
+    for (const piece of pieces) {
+      this.#buffer.set(piece, at);
+      at += piece.length;
+    }
+    return this.#buffer.subarray(0, bytes);
   }
-  return whole;
 }

@@ -139,10 +139,12 @@ export class SegmentRecovery {
 
   #restore(found: FoundRecord, client: LogClient, sequence: number): void {
     const segment = this.#segment!;
-    const before = this.#index.get(sequence);
-    // A message that was written again is the same in its newer place.
-    if (before !== noSlot) this.#leave(before);
-    const stampAt = found.bodyAt - stampBytes;
+    const isCopy = this.#index.get(sequence) !== noSlot;
+    const stampMs = u48At(found.bytes, found.bodyAt - stampBytes);
+    const isKnown = (found.kind & ackAskedFlag) !== 0 && this.#keepsIds(segment, stampMs);
+    // A message that was written again counts as where it was first: that segment cannot go before
+    // the later one, whose last sync may have failed.
+    if (isCopy) return;
     const slot = this.#memory.restore({
       sequence,
       clientIndex: client.index,
@@ -150,19 +152,23 @@ export class SegmentRecovery {
       bodyCrc: found.bodyCrc,
       segment: segment.number,
       from: found.bytes,
-      stampAt,
+      stampAt: found.bodyAt - stampBytes,
       end: found.end,
     });
     this.#index.set(sequence, slot);
     segment.live++;
     segment.liveBytes += found.end - found.bodyAt;
-    if ((found.kind & ackAskedFlag) === 0) return;
-    const stampMs = u48At(found.bytes, stampAt);
-    const ageMs = this.#ageOf(stampMs);
-    if (ageMs >= this.#windowMs) return;
+    if (isKnown) this.#keepId(found, { client, slot, sequence, stampMs });
+  }
+
+  /** Notes in the segment that it has an id that is to stay known; false when it is too old. */
+  #keepsIds(segment: Segment, stampMs: number): boolean {
+    // A clock that was set back must not make ids stay for longer than the window.
+    const ageMs = Math.max(0, this.#clock.now() - stampMs);
+    if (ageMs >= this.#windowMs) return false;
     segment.acked++;
     segment.ackedAtMs = Math.max(segment.ackedAtMs, this.#clock.monotonic() - ageMs);
-    if (before === noSlot) this.#keepId(found, { client, slot, sequence, stampMs });
+    return true;
   }
 
   #keepId(
@@ -177,11 +183,6 @@ export class SegmentRecovery {
     const { low, high } = hashMessageId(messageId);
     const bodyBytes = found.end - found.bodyAt;
     this.ids.add({ client, low, high, bodyCrc: found.bodyCrc, bodyBytes, stampMs, sequence });
-  }
-
-  /** A clock that was set back must not make ids stay for longer than the window. */
-  #ageOf(stampMs: number): number {
-    return Math.max(0, this.#clock.now() - stampMs);
   }
 
   #done(found: FoundRecord): void {
@@ -219,11 +220,7 @@ export class SegmentRecovery {
     const bodyBytes = cursor.varint(bytes);
     if (cursor.isBroken || client === undefined) return;
     const stampMs = u48At(bytes, at + 12);
-    const ageMs = this.#ageOf(stampMs);
-    if (ageMs >= this.#windowMs) return;
-    const segment = this.#segment!;
-    segment.acked++;
-    segment.ackedAtMs = Math.max(segment.ackedAtMs, this.#clock.monotonic() - ageMs);
+    if (!this.#keepsIds(this.#segment!, stampMs)) return;
     this.ids.add({
       client,
       low: u32At(bytes, at),

@@ -84,18 +84,22 @@ describe("preparePackage() refuses, and leaves nothing of,", { skip: noGit }, ()
       await assertClean(stage);
     }));
 
-  it("a file that unpacks to more than is allowed", () =>
-    onRawStage((repository) => {
-      const zeros = new Uint8Array(136_000_000);
-      const quick = ["-c", "core.compression=1", "hash-object", "-w", "--stdin"];
-      return [{ mode: "100644", name: "big.lua", hash: git(repository, quick, zeros) }];
-    }, async (stage) => {
-      await assert.rejects(stage.prepare(), /too big: it has an object of 136000000 bytes/);
-      await assertClean(stage);
-      const local = stage.prepare({ url: stage.repository });
-      await assert.rejects(local, /an object that is damaged or over 134217728 bytes/);
-      await assertClean(stage);
-    }));
+  it(
+    "a file that unpacks to more than is allowed",
+    { timeout: 60_000 },
+    () =>
+      onRawStage((repository) => {
+        const zeros = new Uint8Array(136_000_000);
+        const quick = ["-c", "core.compression=1", "hash-object", "-w", "--stdin"];
+        return [{ mode: "100644", name: "big.lua", hash: git(repository, quick, zeros) }];
+      }, async (stage) => {
+        await assert.rejects(stage.prepare(), /too big: it has an object of 136000000 bytes/);
+        await assertClean(stage);
+        const local = stage.prepare({ url: stage.repository });
+        await assert.rejects(local, /an object that is damaged or over 134217728 bytes/);
+        await assertClean(stage);
+      }),
+  );
 
   it("empty repositories, and what is no repository or no directory", () =>
     onStage(async (stage) => {

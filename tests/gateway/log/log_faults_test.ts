@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bodyOf, type LogStage, logStage, waiting } from "./log_stage.ts";
 
+const long = { timeout: 120_000 };
 const limits = { segmentBytes: 4_096, deadBytesMax: 8_192 };
 
 /** Runs a script that uses every kind of call: several segments, copies, ends, dead letters. */
@@ -20,7 +21,7 @@ async function script(stage: LogStage): Promise<{ promised: string[]; all: strin
     for (let time = 0; time < 8; time++) await stage.clock.advanceAsync(1);
     await stage.clock.advanceAsync(1_100);
   }
-  for (let time = 0; time < 30; time++) await stage.clock.advanceAsync(100);
+  for (let time = 0; time < 400; time++) await stage.clock.advanceAsync(100);
   assert.equal(run.log.trouble, undefined, "it recovers by itself");
   await run.log.flush();
   const promised = kept.filter(({ sequence }) => sequence <= run.committed).map(({ body }) => body);
@@ -38,17 +39,21 @@ async function callsOfScript(): Promise<number> {
 
 describe("MessageLog on a disk whose n-th call fails", () => {
   for (const code of ["EIO", "ENOSPC", "EROFS"]) {
-    it(`keeps what it committed and recovers by itself: ${code}, one call, for every n`, async () => {
-      const calls = await callsOfScript();
-      // The first calls are those of opening, which says so instead.
-      for (let failing = 3; failing <= calls; failing++) {
-        const stage = logStage();
-        stage.disk.fails = ({ number }) => number === failing ? code : undefined;
-        await checkScript(stage, `call ${failing} of ${calls}`);
-      }
-    });
+    it(
+      `keeps what it committed and recovers by itself: ${code}, one call, for every n`,
+      long,
+      async () => {
+        const calls = await callsOfScript();
+        // The first calls are those of opening, which says so instead.
+        for (let failing = 3; failing <= calls; failing++) {
+          const stage = logStage();
+          stage.disk.fails = ({ number }) => number === failing ? code : undefined;
+          await checkScript(stage, `call ${failing} of ${calls}`);
+        }
+      },
+    );
 
-    it(`the same for ${code} from call n on for a while`, async () => {
+    it(`the same for ${code} from call n on for a while`, long, async () => {
       const calls = await callsOfScript();
       for (let failing = 3; failing <= calls; failing += 7) {
         const stage = logStage();

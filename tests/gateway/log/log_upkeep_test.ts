@@ -5,6 +5,7 @@ import type { Slot } from "../../../src/gateway/log/message_log_types.ts";
 import { bodyOf, type LogRun, type LogStage, logStage, waiting } from "./log_stage.ts";
 
 const kilo = 1_024;
+const long = { timeout: 60_000 };
 const limits = { segmentBytes: 64 * kilo, deadBytesMax: 256 * kilo };
 
 /** Sends frames of 100 bytes, all of which leave soon after; every `stuckEvery`th stays. */
@@ -122,7 +123,7 @@ describe("MessageLog keeps its files small", () => {
     assert.deepEqual(waiting(await stage.open({}, few)), bodies);
   });
 
-  it("few messages that stay do not keep the memory of all that left", async () => {
+  it("few messages that stay do not keep the memory of all that left", long, async () => {
     const stage = logStage();
     const run = await stage.open({ persistFile: "" });
     let most = 0;
