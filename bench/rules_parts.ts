@@ -32,13 +32,15 @@ const rounds = 5;
 /** Some day; each game has another one. */
 const firstDay = 1_700_000_000_000;
 const dayMs = 86_400_000;
+/** The least by which the memory of a state grows. */
+const growthBytes = 1_048_576;
 
 interface Played {
   readonly cpuMs: number;
   readonly turns: number;
   readonly hostCalls: number;
   readonly answersMs: number;
-  readonly sends: readonly { readonly copies: number; encode(): Uint8Array }[];
+  readonly sends: readonly (() => Uint8Array)[];
   readonly recorded: readonly RecordedTurn[];
   readonly memoryBytes: number;
 }
@@ -63,24 +65,24 @@ export async function partFigures(options: PartsOptions): Promise<Figure[]> {
   const calls = perTurn(crossingMs(guarded) * played.hostCalls);
   const messages = await messagesMs(played.recorded);
   const packets = perTurn(encodingMs(played));
-  const share = (name: string, value: number): Figure[] => [
-    { name: `  of which ${name}`, value, unit: "ms" },
-    { name: `    as a share`, value: value / all * 100, unit: "%" },
-  ];
+  const part = (name: string, value: number): Figure => {
+    const share = `${(value / all * 100).toPrecision(2)} %`;
+    return { name: `  of which ${name} (${share})`, value, unit: "ms" };
+  };
   return [
-    { name: "CPU a turn, in one thread, same games each time", value: all, unit: "ms" },
+    { name: "CPU a turn in one thread, the same games", value: all, unit: "ms" },
     { name: "  without the guard", value: bare, unit: "ms" },
-    ...share("the guard (metered loops)", guard),
-    ...share("calls of the server, there and back", calls),
-    ...share("their answers", perTurn(played.answersMs)),
-    { name: "    calls a turn", value: played.hostCalls / played.turns, unit: "calls" },
+    part("the guard: metered loops", guard),
+    part("the way to the server and back", calls),
+    part("the server's answers", perTurn(played.answersMs)),
+    { name: "  the server is called", value: played.hostCalls / played.turns, unit: "times" },
     {
-      name: "  of which the memory cap: asked in all games",
-      value: growths(played),
+      name: "  the memory cap is asked, in a game",
+      value: Math.ceil(played.memoryBytes / growthBytes / options.games),
       unit: "times",
     },
-    { name: "beside it, messages to a worker and back", value: messages, unit: "ms" },
-    { name: "beside it, packets to 1 client and 7 robots", value: packets, unit: "ms" },
+    { name: "beside it: messages to a worker and back", value: messages, unit: "ms" },
+    { name: "beside it: packets to the players", value: packets, unit: "ms" },
   ];
 }
 
@@ -148,8 +150,8 @@ async function play(
       memoryBytes += table.rules.memoryBytes ?? 0;
       for (const effect of how === "bare" ? [] : table.stage.effects) {
         if (effect.kind !== "send") continue;
-        const { message, to } = effect;
-        sends.push({ copies: to.length, encode: () => encodeServerPacket(message) });
+        const { message } = effect;
+        sends.push(() => encodeServerPacket(message));
       }
       await table.rules.close();
     }
@@ -206,15 +208,10 @@ async function messagesMs(recorded: readonly RecordedTurn[]): Promise<number> {
 function encodingMs({ sends }: Played): number {
   const pass = () => {
     const before = process.cpuUsage();
-    for (let again = 0; again < 10; again++) for (const { encode } of sends) encode();
+    for (let again = 0; again < 10; again++) for (const encode of sends) encode();
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1_000 / 10;
   };
   pass();
   return median(Array.from({ length: rounds }, pass));
-}
-
-/** It grows by a mebibyte or an eighth at a time. */
-function growths({ memoryBytes }: Played): number {
-  return Math.ceil(memoryBytes / 1_048_576);
 }

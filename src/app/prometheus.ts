@@ -105,9 +105,9 @@ export class PrometheusText {
     const gateway = this.#gateway;
     if (gateway === undefined) return await this.#registry.metrics();
     this.#gatewayFigures = gateway.figures();
-    const { ackLatency, forwardLatency } = gateway.core;
+    const { acknowledgements, forwardLatency } = gateway.core;
     return await this.#registry.metrics() +
-      ackLatency.buckets.text(
+      acknowledgements.latency.buckets.text(
         "freekill_gw_gateway_ack_seconds",
         "from the arrival of a message to its acknowledgement",
       ) +

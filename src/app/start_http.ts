@@ -14,6 +14,10 @@ import { PrometheusText } from "./prometheus.ts";
 /** An HTTP request here carries no body worth reading. */
 const httpBodyBytesMax = 65_536;
 
+/** For who asks for the WebSocket as for a page. */
+const upgradeRequired = { error: "this is a WebSocket: connect to it with ws: or wss:" };
+const upgrade = { Upgrade: "websocket", Connection: "Upgrade" };
+
 /** What the HTTP side serves; parts that are not there have no routes and no figures. */
 export interface HttpParts {
   readonly runtime: Runtime;
@@ -55,7 +59,10 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
         ...gateway?.figures(),
         runtime_name: settings.runtime_name,
       }),
-      addRoutes: (app) => admin?.addRoutes(app),
+      addRoutes: (app) => {
+        admin?.addRoutes(app);
+        if (gateway !== undefined) app.get("/ws", (c) => c.json(upgradeRequired, 426, upgrade));
+      },
       prometheus: async () => ({
         contentType: prometheus.contentType,
         text: await prometheus.text(),

@@ -1,3 +1,4 @@
+import { IdTable } from "../base/id_table.ts";
 import { noSlot } from "./log/message_log_types.ts";
 import type { Client } from "./gateway_types.ts";
 
@@ -6,16 +7,22 @@ import type { Client } from "./gateway_types.ts";
  * Each has a small number while it is here, which messages carry instead of the id.
  */
 export class Clients {
-  readonly #byId = new Map<string, Client>();
+  readonly #byId: IdTable<Client>;
   readonly #byIndex: (Client | undefined)[] = [];
   readonly #free: number[] = [];
+
+  /** `seed`: any 32 bits that strangers cannot guess. */
+  constructor(seed: number) {
+    this.#byId = new IdTable<Client>(seed);
+  }
 
   get size(): number {
     return this.#byId.size;
   }
 
-  all(): Iterable<Client> {
-    return this.#byId.values();
+  /** One that is forgotten or added meanwhile may be left out. */
+  *all(): Generator<Client> {
+    for (const client of this.#byIndex) if (client !== undefined) yield client;
   }
 
   get(id: string): Client | undefined {
@@ -64,7 +71,7 @@ export class Clients {
       knownIds: 0,
       pongAtMs: 0,
     };
-    this.#byId.set(id, client);
+    this.#byId.set(client);
     this.#byIndex[index] = client;
     return client;
   }

@@ -90,7 +90,7 @@ export class GatewayServer {
   static async open(options: GatewayServerOptions): Promise<GatewayOpening> {
     const { ports, config, logger } = options;
     const { persistFile } = config.buffer;
-    const clients = new Clients();
+    const clients = new Clients(new DataView(ports.random.bytes(4).buffer).getInt32(0));
     const ledger = new ClientLedger({
       ...ports,
       path: persistFile === "" ? "" : `${persistFile}.clients`,
@@ -200,7 +200,7 @@ export class GatewayServer {
       log: this.log,
       upstreams: this.upstreams,
       mailbox: this.#mailbox,
-      ackLatency: this.core.ackLatency,
+      ackLatency: this.core.acknowledgements.latency,
       forwardLatency: this.core.forwardLatency,
       bufferCapacity: config.buffer.size,
       connections: this.door.size,
@@ -291,10 +291,10 @@ export class GatewayServer {
       dueAt = now + tickMs;
       this.#memory.set("waiting", this.#mailbox.bytes);
       this.#memory.set("queues", this.log.bytes - this.#mailbox.bytes);
-      if (++ticks % ticksPerExpiry === 0) this.core.expire();
+      if (++ticks % ticksPerExpiry === 0) this.core.disposal.expire();
       if (ticks % ticksPerPeriod !== 0) return;
       this.#lateness.turn();
-      this.core.ackLatency.turn();
+      this.core.acknowledgements.latency.turn();
       this.core.forwardLatency.turn();
     });
     const { enabled, logIntervalMs } = config.metrics;
@@ -349,11 +349,11 @@ class LogEvents implements MessageLogOwner {
   }
 
   committed(sequence: number): void {
-    this.core?.committed(sequence);
+    this.core?.acknowledgements.committed(sequence);
   }
 
-  notStored(from: number, through: number): void {
-    this.core?.notStored(from, through);
+  notStored(_from: number, through: number): void {
+    this.core?.acknowledgements.notStored(through);
   }
 
   /** Whoever asks whether the gateway is ready asks the log itself. */

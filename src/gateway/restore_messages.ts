@@ -40,7 +40,7 @@ export function restoreMessages(
     const key = { low, high, bodyCrc, bodyBytes, nowMs };
     if (known.add(client.index, key, durable, ageMs)) clients.at(client.index).knownIds++;
   }
-  for (const client of [...clients.all()]) clients.tidy(client);
+  for (const client of clients.all()) clients.tidy(client);
 }
 
 /** In place of a sequence number: what was read back can be acknowledged at once. */

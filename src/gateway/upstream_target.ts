@@ -5,7 +5,7 @@ import {
   writeUpstreamHead,
 } from "../wire/gateway_frames.ts";
 import type { Clients } from "./clients.ts";
-import type { Client, Upstream } from "./gateway_types.ts";
+import type { Upstream } from "./gateway_types.ts";
 import type { Link, LinkQueue } from "./link_types.ts";
 import { MessageQueue } from "./message_queue.ts";
 import type { MessageLog, Slot } from "./log/message_log_types.ts";

@@ -66,7 +66,7 @@ export const roomyGateway: GatewayConfig = {
 
 /** A core that notes what it is told and does what the test says. */
 export class RecordingCore implements GatewayCore {
-  readonly clients = new Clients();
+  readonly clients = new Clients(1);
   /** `joined a`, `left a`, `drained a`, in order. */
   readonly events: string[] = [];
   readonly messages: (string | Uint8Array)[] = [];

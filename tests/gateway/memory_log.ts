@@ -24,7 +24,7 @@ export async function memoryLog(
   config: Partial<BufferConfig> = {},
 ): Promise<{ log: MessageLog; clients: Clients; add: (message?: Partial<NewMessage>) => Slot }> {
   const { clock, random, logFiles } = await runtimeUnderTest();
-  const clients = new Clients();
+  const clients = new Clients(1);
   const opened = await openMessageLog({
     config: { ...memoryBuffer, ...config },
     files: logFiles,

@@ -38,7 +38,7 @@ describe("AckQueue", () => {
 
 describe("Clients", () => {
   it("tidy() forgets a client that nothing is left of, and gives its number away again", () => {
-    const clients = new Clients();
+    const clients = new Clients(1);
     const a = clients.named("a");
     a.pendingUp = 1;
     clients.tidy(a);

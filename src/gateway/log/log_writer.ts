@@ -212,9 +212,16 @@ export class LogWriter {
     this.#parts.owner.committed(through);
   }
 
+  /** To be called when nothing goes on any more. */
   #goOn(): void {
-    if (this.#state !== "well") return;
     const { fsync, clock } = this.#parts;
+    if (this.#state === "trouble") {
+      this.#cancel();
+      this.#cancelTimer = clock.after(retryMs, () => {
+        this.#work = this.#repair();
+      });
+    }
+    if (this.#state !== "well") return;
     if (this.#waiting.length > 0) this.#start();
     else if (!this.placer.isEmpty) this.#wake();
     else if (!this.#done.isEmpty) this.#wakeLater();
@@ -225,7 +232,7 @@ export class LogWriter {
   }
 
   async #fail(error: unknown): Promise<void> {
-    const { owner, logger, clock } = this.#parts;
+    const { owner, logger } = this.#parts;
     const { placer } = this;
     const wasSync = this.#file.isSyncing;
     const isFirst = this.#trouble === undefined;
@@ -238,12 +245,7 @@ export class LogWriter {
     const isRepair = this.#state === "repairing";
     placer.doubt(failed, wasSync || isRepair || placer.hasCopies, this.#durable);
     placer.stop();
-    if (this.#state !== "closed") {
-      this.#state = "trouble";
-      this.#cancelTimer = clock.after(retryMs, () => {
-        this.#work = this.#repair();
-      });
-    }
+    if (this.#state !== "closed") this.#state = "trouble";
     this.#trouble = reason;
     const from = Math.max(this.#durable, this.#refused) + 1;
     if (from <= placer.appended) {
@@ -271,6 +273,7 @@ export class LogWriter {
     const { fsync, owner, logger } = this.#parts;
     const { placer } = this;
     let through = 0;
+    let isRepaired = false;
     try {
       await this.#removeRepair();
       this.#repairFrom = placer.start().number;
@@ -283,13 +286,14 @@ export class LogWriter {
       await this.#write();
       if (fsync !== "never") await this.#sync();
       this.#repairFrom = 0;
+      isRepaired = true;
     } catch (error) {
       await this.#fail(error);
     }
     this.#isBusy = false;
-    // It fails back into trouble, or it was closed meanwhile.
-    if (this.#state === "repairing") {
-      this.#state = "well";
+    if (isRepaired) {
+      // Unless it was closed meanwhile.
+      if (this.#state === "repairing") this.#state = "well";
       placer.trustAll();
       this.#trouble = undefined;
       logger.info({}, "messages can be stored again");

@@ -1,0 +1,112 @@
+import type { GatewayConfig } from "../config/gateway_config.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Clients } from "./clients.ts";
+import type { Downstream } from "./downstream.ts";
+import type { Client, GatewayCounters } from "./gateway_types.ts";
+import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
+import { isOnLink } from "./upstream_target.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** Messages looked at for one that may be dropped, or in one round for expired ones: those that are
+ * on a link are passed over, and a link holds no more than its window. */
+const lookedAtMax = 100_000;
+
+/** What `tries` of a message can count. */
+const triesMax = 255;
+
+interface DisposalParts {
+  readonly config: GatewayConfig;
+  readonly clock: Clock;
+  readonly counters: GatewayCounters;
+  readonly clients: Clients;
+  readonly log: MessageLog;
+  readonly upstreams: Upstreams;
+  readonly downstream: Downstream;
+}
+
+/** Messages that leave without having been delivered: too old, sent too often, or pushed out. */
+export class Disposal {
+  readonly #parts: DisposalParts;
+
+  constructor(parts: DisposalParts) {
+    this.#parts = parts;
+  }
+
+  /** Gives up what has waited for too long. To be called about once a second. */
+  expire(): void {
+    const { log, config, clock, counters, downstream } = this.#parts;
+    const { ttlSeconds } = config.buffer;
+    const now = clock.now();
+    const upBefore = ttlSeconds === 0 ? -Infinity : now - ttlSeconds * 1_000;
+    const downBefore = now - config.waiting.ttlSeconds * 1_000;
+    const newest = Math.max(upBefore, downBefore);
+    let slot = log.oldest;
+    for (let looked = 0; looked < lookedAtMax && slot !== noSlot; looked++) {
+      const stamp = log.stampMs(slot);
+      if (stamp >= newest) break;
+      const newer = log.newer(slot);
+      if (log.isUp(slot)) {
+        if (stamp < upBefore && !isOnLink(log, slot)) this.#takeOut(slot, "expired");
+      } else if (stamp < downBefore) {
+        counters.expired++;
+        downstream.drop(slot);
+      }
+      slot = newer;
+    }
+  }
+
+  /** Makes room for one more message; false when all of them are under way. */
+  dropOldest(): boolean {
+    const { log, counters, downstream } = this.#parts;
+    let slot = log.oldest;
+    for (let looked = 0; looked < lookedAtMax && slot !== noSlot; looked++) {
+      if (!log.isUp(slot)) {
+        counters.droppedOldest++;
+        downstream.drop(slot);
+        return true;
+      }
+      if (!isOnLink(log, slot)) {
+        this.#takeOut(slot, "overflow");
+        return true;
+      }
+      slot = log.newer(slot);
+    }
+    return false;
+  }
+
+  /** Whether a message that was not confirmed is to be sent again; else it is disposed of here. */
+  mayRetry(slot: Slot): boolean {
+    const { log, config } = this.#parts;
+    const tries = log.tries(slot);
+    const { retries } = config.buffer;
+    if (retries > 0 && tries >= retries) {
+      this.#giveUp(slot, "retries");
+      return false;
+    }
+    if (tries < triesMax) log.setTries(slot, tries + 1);
+    return true;
+  }
+
+  /** A message to an upstream is gone, delivered or not. */
+  forgetPending(client: Client): void {
+    client.pendingUp--;
+    if (client.pendingUp === 0 && client.session === undefined) this.#parts.clients.tidy(client);
+  }
+
+  #takeOut(slot: Slot, reason: "expired" | "overflow"): void {
+    const { log, upstreams } = this.#parts;
+    upstreams.at(log.place(slot)).remove(slot);
+    this.#giveUp(slot, reason);
+  }
+
+  /** It is in no queue any more. */
+  #giveUp(slot: Slot, reason: "expired" | "retries" | "overflow"): void {
+    const { log, clients, counters } = this.#parts;
+    const client = clients.at(log.clientIndex(slot));
+    if (reason === "overflow") counters.droppedOldest++;
+    else counters.expired++;
+    if (log.isAckAsked(slot)) log.bury(slot, reason);
+    else log.release(slot);
+    this.forgetPending(client);
+  }
+}
