@@ -178,6 +178,7 @@ class LogSimulation {
 
   #check(): void {
     const { log, messages, ids } = this.#run;
+    assert.equal(log.depth, messages.length);
     const found = new Set<string>();
     const lastOf = new Map<string, number>();
     for (const { slot, client, messageId, ackAsked } of messages) {
