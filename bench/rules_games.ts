@@ -25,8 +25,8 @@ const games = numberFlag("games", 8);
 /** Robots may play on for a thousand rounds. */
 const turnsPerGameMax = numberFlag("turns", 250);
 const rooms = numberFlag("rooms", 30);
-/** Each is played twelve times to tell its parts apart. */
-const partGames = numberFlag("part-games", 3);
+/** Each is played 17 times to tell its parts apart. */
+const partGames = numberFlag("part-games", 2);
 /** A game that the player has left: nothing of it is measured. */
 const warmUpGames = 2;
 const nativeLua = "lua5.4";

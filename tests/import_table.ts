@@ -24,6 +24,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "admin",
     "watchdog",
     "check",
+    // As a text that is served.
+    "sdk",
   ],
   // What lies directly in adapters/ is for all of them, and names no runtime and no node: module.
   adapters: ["base", "ports"],
@@ -49,6 +51,7 @@ const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "@std/cli/parse-args": ["app/"],
   hono: ["app/"],
   "isomorphic-git": ["game/packages/"],
+  jose: ["gateway/identity/"],
   "jsonc-parser": ["config/"],
   pino: ["adapters/node/log"],
   "prom-client": ["app/"],
@@ -168,7 +171,16 @@ function isShell(path: string): boolean {
 
 /** Lua runs in a worker, to which no port reaches, and stops by the clock in the middle of a turn. */
 function mayReadClock(path: string): boolean {
-  return isAdapter(path) || path.startsWith("game/lua/");
+  return isAdapter(path) || isSdk(path) || path.startsWith("game/lua/");
+}
+
+function mayUseGlobals(path: string): boolean {
+  return isAdapter(path) || isSdk(path);
+}
+
+/** Runs elsewhere, on the globals of its runtime: no port reaches it. */
+function isSdk(path: string): boolean {
+  return path.startsWith("sdk/");
 }
 
 /** Names that only a runtime has, or that a port stands for. */
@@ -183,8 +195,8 @@ const globals: readonly { name: string; pattern: RegExp; mayUse(path: string): b
     pattern: /(?<![.\w$])performance\s*\.\s*now\b/,
     mayUse: mayReadClock,
   },
-  { name: "Math.random", pattern: /(?<![.\w$])Math\s*\.\s*random\b/, mayUse: isAdapter },
-  { name: "setTimeout", pattern: /(?<![.\w$])setTimeout\s*\(/, mayUse: isAdapter },
+  { name: "Math.random", pattern: /(?<![.\w$])Math\s*\.\s*random\b/, mayUse: mayUseGlobals },
+  { name: "setTimeout", pattern: /(?<![.\w$])setTimeout\s*\(/, mayUse: mayUseGlobals },
   { name: "setInterval", pattern: /(?<![.\w$])setInterval\s*\(/, mayUse: isAdapter },
 ];
 

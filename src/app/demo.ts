@@ -16,14 +16,19 @@ export function withDemo(settings: Settings): Settings {
 
 /** What to paste to see a message go round; several lines. */
 export function demoLines(httpHost: string, port: number): string {
-  const url = `ws://${showAddress(reachableAddress(httpHost), port)}/ws?clientId=demo&ack=1`;
+  const address = showAddress(reachableAddress(httpHost), port);
+  const url = `ws://${address}/ws?clientId=demo&ack=1`;
   return [
     "",
-    "Send a message through the gateway and see it acknowledged and answered, from a shell:",
+    "See messages acknowledged and answered, and survive a restart of this server, in a browser:",
+    "",
+    `  http://${address}/demo`,
+    "",
+    "or send one from a shell:",
     "",
     `  npx wscat -c '${url}' -x '${message}' -w 2`,
     "",
-    "or in the console of a browser:",
+    "or from the console of a browser:",
     "",
     `  s = new WebSocket("${url}");`,
     `  s.onmessage = (e) => console.log(e.data); s.onopen = () => s.send('${message}')`,

@@ -32,6 +32,7 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
     runtime,
     settings,
     logger,
+    isDemo,
     requestStop,
     reload: () => reloadGameConfig(loadInputOf(runtime, invocation)),
   });

@@ -59,6 +59,8 @@ export interface ServerParts {
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly logger: Logger;
+  /** Serves the page `/demo`. */
+  readonly isDemo?: boolean;
   /** Somebody wants the server to stop. */
   requestStop(): void;
   /** Reads the game's configuration again. */
@@ -263,6 +265,7 @@ class Server implements RunningServer {
       game: this.#game,
       gateway: this.#gateway,
       admin: this.#admin,
+      isDemo: this.#parts.isDemo ?? false,
     });
     this.httpPort = this.#http.port;
   }

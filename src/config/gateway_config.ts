@@ -26,8 +26,9 @@ export interface GatewayConfig {
   };
   /** Addresses or CIDR blocks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
-  /** Refuses clients that can prove nothing: those without `v=2`. */
+  /** Refuses clients that can prove nothing: those with neither `v=2` nor a token. */
   readonly requireIdentity: boolean;
+  readonly jwt: JwtConfig;
   /** Of one client; 0: no limit. */
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
@@ -49,6 +50,28 @@ export interface GatewayConfig {
     /** Share of it above which large messages are refused, 0–1. */
     readonly highWatermark: number;
   };
+}
+
+export type JwtAlgorithm = "HS256" | "RS256" | "EdDSA";
+
+/** Tokens of clients (RFC 7519). Off where none of the four sources of keys is given. */
+export interface JwtConfig {
+  /** A secret: "" for none, else at least 32 characters. */
+  readonly secret: string;
+  /** Paths, "" for none; at most one of the four is given. */
+  readonly secretFile: string;
+  readonly publicKeyFile: string;
+  readonly jwksFile: string;
+  /** None: all that fit the keys. */
+  readonly algorithms: readonly JwtAlgorithm[];
+  /** The claim that holds the client id. */
+  readonly clientIdClaim: string;
+  /** "": not looked at. */
+  readonly audience: string;
+  readonly issuer: string;
+  readonly leewaySeconds: number;
+  /** Whether a client without a token is refused. */
+  readonly required: boolean;
 }
 
 export interface RouteRule {

@@ -72,7 +72,7 @@ export const gatewayKeys: SpecsOf<GatewayKeys> = {
   requireIdentity: {
     kind: "yes_no",
     default: false,
-    means: "Refuses clients that can prove nothing: those without v=2",
+    means: "Refuses clients that can prove nothing: those with neither v=2 nor a token",
   },
   messagesPerSecond: {
     // A message costs some 10 µs: one client can take a hundredth of a core.

@@ -6,6 +6,7 @@ import {
   securityKeys,
   waitingKeys,
 } from "./gateway_keys.ts";
+import { jwtKeys } from "./jwt_keys.ts";
 import { dayMs, line, yearSeconds } from "./key_ranges.ts";
 import type { Duration, KeySpec, SpecsOf } from "./key_spec.ts";
 
@@ -145,6 +146,7 @@ export const gatewaySections: ReadonlyMap<string, Readonly<Record<string, KeySpe
   ["gateway", gatewayKeys],
   ["gateway.rateLimit", rateLimitKeys],
   ["gateway.security", securityKeys],
+  ["gateway.jwt", jwtKeys],
   ["gateway.waiting", waitingKeys],
   ["gateway.history", historyKeys],
   ["buffer", bufferKeys],

@@ -5,6 +5,7 @@ import type { GatewayConfig, RouteRule } from "./gateway_config.ts";
 import { gatewayKeys } from "./gateway_keys.ts";
 import { gatewaySections, ignoredGatewayKeys } from "./gateway_sections.ts";
 import { withoutPassword } from "./gateway_routes.ts";
+import { jwtConflicts } from "./jwt_keys.ts";
 import { defaultValue } from "./key_spec.ts";
 import { isObject } from "./read_document.ts";
 
@@ -42,6 +43,7 @@ export function gatewayConfigOf({ values, rules, enabled }: GatewayInput): Gatew
     heartbeatIntervalMs: heartbeatInterval,
     rateLimit: sections.get("gateway.rateLimit"),
     security: { ...security, allowedOrigins: origins.includes("*") ? [] : origins },
+    jwt: sections.get("gateway.jwt"),
     waiting: sections.get("gateway.waiting"),
     history: sections.get("gateway.history"),
     routes: rules,
@@ -70,15 +72,19 @@ function isAt(value: unknown, [first, ...rest]: readonly string[]): boolean {
 
 /** What the gateway's keys say together that none says alone. */
 export function gatewayConflicts(
-  { connectionTimeoutMs, heartbeatIntervalMs }: GatewayConfig,
+  { connectionTimeoutMs, heartbeatIntervalMs, jwt }: GatewayConfig,
   placeOf: (path: string) => Place,
 ): Fault[] {
-  if (heartbeatIntervalMs < connectionTimeoutMs) return [];
-  return [wrongValue({
-    ...placeOf("gateway.heartbeatInterval"),
-    found: `${heartbeatIntervalMs}ms`,
-    allowed: `below connectionTimeout (${connectionTimeoutMs}ms)`,
-  })];
+  const faults = jwtConflicts(jwt, placeOf);
+  if (heartbeatIntervalMs < connectionTimeoutMs) return faults;
+  return [
+    ...faults,
+    wrongValue({
+      ...placeOf("gateway.heartbeatInterval"),
+      found: `${heartbeatIntervalMs}ms`,
+      allowed: `below connectionTimeout (${connectionTimeoutMs}ms)`,
+    }),
+  ];
 }
 
 /** `listen` of the original gateway, as `http_host` and `http_port`. */

@@ -1,13 +1,19 @@
 import type { WebSocketConnection } from "../ports/http.ts";
 import type { RingMember } from "./connection_ring.ts";
 import type { Client, ClientSession } from "./gateway_types.ts";
+import type { Sender, SendRound } from "./send_round.ts";
 import type { HistoryRequest, UpgradeQuery } from "./upgrade_query.ts";
+
+/** Texts that wait for the end of the turn; with more, or longer ones, they are sent at once. */
+const queuedTextsMax = 64;
+const queuedLengthMax = 16_384;
 
 /** What a connection needs of the door that it came in by. */
 export interface ConnectionOwner {
   readonly priorityMax: number;
   /** Bytes that may wait for one client. */
   readonly outboundBytesMax: number;
+  readonly round: SendRound;
   /** Something of it waits for the client to read. */
   congested(connection: ClientConnection): void;
   /** A message had no room. */
@@ -32,7 +38,7 @@ const flag = {
  * One WebSocket of a client. An idle one costs its fields, so there are few of them, all of them
  * set from the start: what only some connections need is kept by the door.
  */
-export class ClientConnection implements ClientSession, RingMember {
+export class ClientConnection implements ClientSession, RingMember, Sender {
   /** From `opened` on. */
   client!: Client;
   /** Where the door keeps it; −1: nowhere. */
@@ -43,6 +49,8 @@ export class ClientConnection implements ClientSession, RingMember {
   credit = 0;
   creditAtMs = 0;
   #webSocket!: WebSocketConnection<ClientConnection>;
+  /** Texts that go out at the end of this turn: none, one, or several in order. */
+  #queued: string | string[] | undefined = undefined;
   #flags: number;
   readonly #owner: ConnectionOwner;
 
@@ -100,7 +108,21 @@ export class ClientConnection implements ClientSession, RingMember {
       const obstacle = this.#obstacle(text.length);
       if (obstacle !== undefined) return obstacle;
     }
-    return this.#webSocket.send(text) ? "sent" : this.#waits();
+    const queued = this.#queued;
+    if (text.length > queuedLengthMax) {
+      this.flush();
+      return this.#webSocket.send(text) ? "sent" : this.#waits();
+    }
+    if (queued === undefined) {
+      this.#queued = text;
+      this.#owner.round.add(this);
+    } else if (typeof queued === "string") {
+      this.#queued = [queued, text];
+    } else {
+      queued.push(text);
+      if (queued.length >= queuedTextsMax) this.flush();
+    }
+    return "sent";
   }
 
   sendBinary(bytes: Uint8Array): "sent" | "slow" | "gone" {
@@ -108,6 +130,7 @@ export class ClientConnection implements ClientSession, RingMember {
       const obstacle = this.#obstacle(bytes.length);
       if (obstacle !== undefined) return obstacle;
     }
+    this.flush();
     return this.#webSocket.send(bytes) ? "sent" : this.#waits();
   }
 
@@ -116,7 +139,20 @@ export class ClientConnection implements ClientSession, RingMember {
       const obstacle = this.#obstacle(texts.reduce((sum, text) => sum + text.length, 0));
       if (obstacle !== undefined) return obstacle;
     }
+    this.flush();
     return this.#webSocket.sendAll(texts) ? "sent" : this.#waits();
+  }
+
+  /** Sends what was kept for the end of the turn. */
+  flush(): void {
+    const queued = this.#queued;
+    if (queued === undefined) return;
+    this.#queued = undefined;
+    if (!this.isOpen) return;
+    const isFree = typeof queued === "string"
+      ? this.#webSocket.send(queued)
+      : this.#webSocket.sendAll(queued);
+    if (!isFree) this.#waits();
   }
 
   exemptPing(): void {
@@ -136,6 +172,7 @@ export class ClientConnection implements ClientSession, RingMember {
 
   /** For the door alone: from here on nothing is sent. */
   ended(): void {
+    this.flush();
     this.#flags &= ~flag.open;
   }
 
@@ -158,6 +195,7 @@ export class ClientConnection implements ClientSession, RingMember {
     return "slow";
   }
 
+  /** The last write did not leave at once. */
   #waits(): "sent" | "gone" {
     if (this.#webSocket.bufferedBytes === 0) return "gone";
     if ((this.#flags & flag.congested) === 0) {

@@ -20,6 +20,7 @@ import { doorLimits } from "./door_limits.ts";
 import type { GatewayCore, GatewayCounters } from "./gateway_types.ts";
 import type { MemoryAccount } from "./memory_account.ts";
 import { MessageRate } from "./message_rate.ts";
+import { SendRound } from "./send_round.ts";
 import { parseUpgradeQuery, pathOf, type UpgradeQuery } from "./upgrade_query.ts";
 
 /** Distance of the steps in which clients are sent away. */
@@ -65,6 +66,7 @@ export class GatewayDoor implements ConnectionOwner {
   readonly handlers: WebSocketHandlers<ClientConnection>;
   readonly priorityMax: number;
   readonly outboundBytesMax: number;
+  readonly round: SendRound;
   readonly admission: Admission;
   readonly #options: GatewayDoorOptions;
   readonly #core: GatewayCore;
@@ -84,6 +86,7 @@ export class GatewayDoor implements ConnectionOwner {
     this.limits = doorLimits(config);
     this.priorityMax = config.priorityMax;
     this.outboundBytesMax = config.outboundBytesMax;
+    this.round = new SendRound(clock);
     this.admission = new Admission(config, ledger);
     ledger.connected = () => this.#connectedIds();
     this.#rate = config.messagesPerSecond > 0

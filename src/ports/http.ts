@@ -19,6 +19,10 @@ export type UpgradeDecision<T> =
   | { readonly accept: true; readonly data: T; readonly protocol?: string }
   | { readonly accept: false; readonly response: Response };
 
+/** Upgrades whose owner has yet to decide; further ones get 503 and are asked to come back. Each holds
+ * a request of some 20 KB. */
+export const upgradesPendingMax = 1_024;
+
 /** Close codes that the adapter itself uses; all others are the owner's. */
 export const webSocketCloseByAdapter = {
   /** A message was over `messageBytesMax`. */
@@ -66,8 +70,11 @@ export interface WebSocketConnection<T> {
 
 /** Handlers are never called inside a call of theirs to the connection. */
 export interface WebSocketHandlers<T> {
-  /** Runs before the upgrade is answered; must not block. The peer may still fail to open. */
-  upgrade(request: UpgradeRequest): UpgradeDecision<T>;
+  /**
+   * Runs before the upgrade is answered; must not block. The peer may still fail to open. A promise
+   * must settle; `upgradesPendingMax` of them may wait at one time.
+   */
+  upgrade(request: UpgradeRequest): UpgradeDecision<T> | Promise<UpgradeDecision<T>>;
   open(connection: WebSocketConnection<T>): void;
   /** Text as a string, binary as bytes that are valid only during the call. */
   message(connection: WebSocketConnection<T>, message: string | Uint8Array): void;

@@ -58,7 +58,9 @@ export class Seen {
 }
 
 type React = Partial<Omit<WebSocketHandlers<Seen>, "upgrade">> & {
-  upgrade?(request: UpgradeRequest): UpgradeDecision<Seen> | undefined;
+  upgrade?(
+    request: UpgradeRequest,
+  ): UpgradeDecision<Seen> | Promise<UpgradeDecision<Seen>> | undefined;
 };
 
 /** Handlers that note all that happens and then do what `react` says. */
@@ -77,7 +79,7 @@ export class WebSocketRecorder implements WebSocketHandlers<Seen> {
     return this.opened[0] ?? new Seen();
   }
 
-  upgrade(request: UpgradeRequest): UpgradeDecision<Seen> {
+  upgrade(request: UpgradeRequest): UpgradeDecision<Seen> | Promise<UpgradeDecision<Seen>> {
     this.requests.push(request);
     return this.#react.upgrade?.(request) ?? { accept: true, data: new Seen() };
   }

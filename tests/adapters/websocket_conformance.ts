@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { webSocketCloseByAdapter } from "../../src/ports/http.ts";
+import {
+  type UpgradeDecision,
+  upgradesPendingMax,
+  webSocketCloseByAdapter,
+} from "../../src/ports/http.ts";
 import {
   connectClient,
   type HttpUnderTest,
+  Seen,
   settle,
   until,
   withServer,
@@ -36,6 +41,105 @@ export function webSocketConformance(under: HttpUnderTest): void {
         await until(() => recorder.closes.length > 0, "the refusal");
         assert.deepEqual(recorder.events, ["close"]);
         assert.equal(recorder.closes[0]?.code, 1006);
+        assert.equal(webSockets.opened.length, 0);
+      });
+    });
+
+    it("waits for what upgrade() promises, and opens or refuses then", async () => {
+      const decide: ((accept: boolean) => void)[] = [];
+      const react = {
+        upgrade: () =>
+          new Promise<UpgradeDecision<Seen>>((resolve) =>
+            decide.push((accept) =>
+              resolve(
+                accept
+                  ? { accept, data: new Seen(), protocol: "b" }
+                  : { accept, response: refused() },
+              )
+            )
+          ),
+      };
+      const refused = () => new Response("no\n", { status: 401 });
+      await withServer(under.http(), { react }, async ({ port, webSockets, errors }) => {
+        const first = connectClient(under, port, { protocols: ["a", "b"] });
+        const second = connectClient(under, port);
+        await until(() => decide.length === 2, "both to be asked for");
+        assert.deepEqual([webSockets.opened.length, first.recorder.events.length], [0, 0]);
+        decide[1]?.(webSockets.requests[1]?.headers.has("sec-websocket-protocol") === true);
+        decide[0]?.(webSockets.requests[0]?.headers.has("sec-websocket-protocol") === true);
+        await until(() => second.recorder.closes.length > 0, "the refusal");
+        const seen = await webSockets.first();
+        await until(() => first.recorder.events.length > 0, "the client to open");
+        assert.deepEqual([first.recorder.events, second.recorder.events], [["open"], ["close"]]);
+        seen.open.send("hello");
+        first.client.send("hello back");
+        await until(() => seen.messages.length + first.recorder.messages.length === 2, "messages");
+        assert.deepEqual([webSockets.opened.length, errors], [1, []]);
+        first.client.terminate();
+      });
+    });
+
+    it("reports and answers 500 when what upgrade() promised is broken", async () => {
+      const fault = new Error("secret detail");
+      const react = { upgrade: () => Promise.reject(fault) };
+      await withServer(under.http(), { react }, async ({ port, errors }) => {
+        const { recorder } = connectClient(under, port);
+        await until(() => recorder.closes.length > 0, "the refusal");
+        assert.deepEqual([recorder.closes[0]?.code, errors], [1006, [fault]]);
+      });
+    });
+
+    it("survives peers that leave, and a server that closes, while upgrade() decides", async () => {
+      const decide: (() => void)[] = [];
+      const react = {
+        upgrade: () =>
+          new Promise<UpgradeDecision<Seen>>((resolve) =>
+            decide.push(() => resolve({ accept: true, data: new Seen() }))
+          ),
+      };
+      await withServer(under.http(), { react }, async (served) => {
+        const { port, webSockets, errors, server } = served;
+        const gone = connectClient(under, port);
+        await until(() => decide.length === 1, "the first");
+        gone.client.terminate();
+        await settle(served, under);
+        decide[0]?.();
+        await settle(served, under);
+        // It may have opened for a moment.
+        await until(() => webSockets.opened.every((seen) => seen.closes.length === 1), "its end");
+        const late = connectClient(under, port);
+        await until(() => decide.length === 2, "the second");
+        await server.close();
+        decide[1]?.();
+        await until(() => late.recorder.closes.length > 0, "its end");
+        await until(() => webSockets.opened.every((seen) => seen.closes.length === 1), "its end");
+        assert.deepEqual(errors, []);
+      });
+    });
+
+    it("lets only so many upgrades wait, and takes them again when one is decided", async () => {
+      const decide: (() => void)[] = [];
+      const react = {
+        upgrade: () =>
+          new Promise<UpgradeDecision<Seen>>((resolve) =>
+            decide.push(() =>
+              resolve({ accept: false, response: new Response("no\n", { status: 401 }) })
+            )
+          ),
+      };
+      await withServer(under.http(), { react }, async ({ port, webSockets }) => {
+        const clients = Array.from(
+          { length: upgradesPendingMax + 1 },
+          () => connectClient(under, port),
+        );
+        const closed = () => clients.filter(({ recorder }) => recorder.closes.length > 0).length;
+        await until(() => decide.length === upgradesPendingMax && closed() === 1, "one refusal");
+        decide[0]?.();
+        await until(() => closed() === 2, "the one that was decided");
+        connectClient(under, port);
+        await until(() => decide.length === upgradesPendingMax + 1, "one more");
+        for (const now of decide) now();
+        await until(() => closed() === clients.length, "all answers");
         assert.equal(webSockets.opened.length, 0);
       });
     });

@@ -4,6 +4,7 @@ import {
   refuseRequest,
   refuseUpgrade,
 } from "../../src/adapters/http_rules.ts";
+import { PendingUpgrades } from "../../src/adapters/pending_upgrades.ts";
 import { webSocketUrl } from "../../src/adapters/websocket_client_life.ts";
 import { BindError } from "../../src/ports/bind_error.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -11,6 +12,7 @@ import {
   type HttpListenOptions,
   type HttpServer,
   type HttpServerPort,
+  type UpgradeDecision,
   webSocketCloseByAdapter,
 } from "../../src/ports/http.ts";
 import type { WebSocketClientPort } from "../../src/ports/websocket_client.ts";
@@ -25,7 +27,10 @@ type ConnectOptions = Parameters<WebSocketClientPort["connect"]>[0];
 interface Listening {
   request(request: Request, bytes: Uint8Array<ArrayBuffer>): Promise<Response>;
   /** A reason means that the client was refused. */
-  upgrade(options: ConnectOptions, client: FakeClientSocket): string | undefined;
+  upgrade(
+    options: ConnectOptions,
+    client: FakeClientSocket,
+  ): string | undefined | Promise<string | undefined>;
 }
 
 /**
@@ -70,9 +75,10 @@ export class FakeHttp {
       throw new BindError({ protocol: "http", host, port, code: "EADDRINUSE" });
     }
     const open = new Set<FakeServerSocket<T>>();
+    const pending = new PendingUpgrades();
     const listening: Listening = {
       request: (request, bytes) => this.#answer(options, request, bytes),
-      upgrade: (client, end) => this.#upgrade(options, { client, end, open }),
+      upgrade: (client, end) => this.#upgrade(options, { client, end, open, pending }),
     };
     this.#listening.set(port, listening);
     return {
@@ -105,37 +111,42 @@ export class FakeHttp {
 
   #upgrade<T>(
     options: HttpListenOptions<T>,
-    { client, end, open }: {
+    { client, end, open, pending }: {
       client: ConnectOptions;
       end: FakeClientSocket;
       open: Set<FakeServerSocket<T>>;
+      pending: PendingUpgrades;
     },
-  ): string | undefined {
+  ): string | undefined | Promise<string | undefined> {
     const owner = options.webSocket;
     if (owner === undefined) return refusedBy(new Response(null, { status: 404 }));
     const url = webSocketUrl(client.url);
     url.protocol = "http:";
     const headers = upgradeHeaders(url, client.protocols);
     const request = { href: url.href, url, headers, ...this.#peer() };
-    try {
-      const refusal = refuseUpgrade("GET", headers);
-      if (refusal !== undefined) return refusedBy(refusal);
-      const decision = owner.handlers.upgrade(request);
+    const decided = (decision: UpgradeDecision<T>): string | undefined => {
       if (!decision.accept) return refusedBy(decision.response);
-      const socket = new FakeServerSocket(options, {
-        owner,
-        world: this.#world,
-        request,
-        peer: end,
-        decision,
-      });
+      // It left while its owner decided.
+      if (!end.connecting) return undefined;
+      const world = this.#world;
+      const socket = new FakeServerSocket(options, { owner, world, request, peer: end, decision });
       open.add(socket);
       end.opened(socket as FakeServerSocket<unknown>);
       socket.open();
       return undefined;
-    } catch (error) {
+    };
+    const failed = (error: unknown): string => {
       options.error(asError(error));
       return refusedBy(internalError());
+    };
+    try {
+      const refusal = refuseUpgrade("GET", headers) ?? pending.refusal;
+      if (refusal !== undefined) return refusedBy(refusal);
+      const decision = owner.handlers.upgrade(request);
+      if (!(decision instanceof Promise)) return decided(decision);
+      return pending.settle(decision).then(decided).catch(failed);
+    } catch (error) {
+      return failed(error);
     }
   }
 
@@ -147,10 +158,14 @@ export class FakeHttp {
     this.#world.schedule(() => {
       if (!end.connecting) return;
       const listening = this.#listening.get(port);
+      const answered = (refused: string | undefined) => {
+        if (refused !== undefined) end.broken(refused);
+      };
       const refused = listening === undefined
         ? "connection refused"
         : listening.upgrade(options, end);
-      if (refused !== undefined) end.broken(refused);
+      if (refused instanceof Promise) void refused.then(answered);
+      else answered(refused);
     });
     return end;
   }

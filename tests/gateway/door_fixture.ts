@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { GatewayConfig } from "../../src/config/gateway_config.ts";
 import { ClientLedger } from "../../src/gateway/client_ledger.ts";
 import { Clients } from "../../src/gateway/clients.ts";
@@ -147,7 +148,11 @@ export async function withDoor(
   const steady = fakeClock();
   let stalledMs = 0;
   const monotonic = () => steady.monotonic() + stalledMs;
-  const clock: FakeClock = Object.assign(Object.create(steady), { monotonic });
+  const clock: FakeClock = Object.assign(Object.create(steady), {
+    monotonic,
+    // The end of a turn is the real event loop's: sockets are real here.
+    soon: (call: () => void) => void setImmediate(call),
+  });
   const core = new RecordingCore();
   const counters = emptyGatewayCounters();
   const memory = new MemoryAccount(config.memory);

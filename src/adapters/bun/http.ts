@@ -2,7 +2,12 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { plainAddress } from "../../base/address.ts";
 import { BindError } from "../../ports/bind_error.ts";
-import type { HttpListenOptions, HttpPeer, HttpServerPort } from "../../ports/http.ts";
+import type {
+  HttpListenOptions,
+  HttpPeer,
+  HttpServerPort,
+  UpgradeDecision,
+} from "../../ports/http.ts";
 import {
   absoluteUrl,
   agreedProtocol,
@@ -15,6 +20,7 @@ import {
   refuseUpgrade,
   upgradeRequest,
 } from "../http_rules.ts";
+import { PendingUpgrades } from "../pending_upgrades.ts";
 import {
   BunWebSocketConnection,
   bunWebSocketHandler,
@@ -55,6 +61,7 @@ function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server
   const owner: BunWebSocketOwner<T> | undefined = webSocket && {
     traffic: { bytesReceived: 0 },
     ...webSocket,
+    pending: new PendingUpgrades(),
     error,
   };
   return Bun.serve<BunWebSocketConnection<T>>({
@@ -91,7 +98,7 @@ function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server
   });
 }
 
-/** Undefined when the connection is a WebSocket now. */
+/** Undefined, at once or later, when the connection is a WebSocket now. */
 function upgrade<T>(
   request: Request,
   { url, peer, server, owner }: {
@@ -100,12 +107,31 @@ function upgrade<T>(
     server: Server<T>;
     owner: BunWebSocketOwner<T>;
   },
-): Response | undefined {
+): Response | undefined | Promise<Response | undefined> {
   const { headers } = request;
   const refusal = refuseUpgrade(request.method, headers);
   if (refusal !== undefined) return refusal;
+  const busy = owner.pending.refusal;
+  if (busy !== undefined) return busy;
   const decision = owner.handlers.upgrade(upgradeRequest(url, headers, peer));
+  if (!(decision instanceof Promise)) return decided(decision, { request, peer, server, owner });
+  return owner.pending.settle(decision)
+    .then((settled) => decided(settled, { request, peer, server, owner }))
+    .catch((thrown) => failed(request, thrown, owner));
+}
+
+/** Undefined when the connection is a WebSocket now. */
+function decided<T>(
+  decision: UpgradeDecision<T>,
+  { request, peer, server, owner }: {
+    request: Request;
+    peer: HttpPeer;
+    server: Server<T>;
+    owner: BunWebSocketOwner<T>;
+  },
+): Response | undefined {
   if (!decision.accept) return decision.response;
+  const { headers } = request;
   const data = new BunWebSocketConnection<T>(owner, decision.data, peer);
   // Left to itself Bun agrees to the first protocol that the peer offers.
   const protocol = agreedProtocol(headers, decision.protocol) ?? "";
@@ -115,7 +141,11 @@ function upgrade<T>(
   return upgraded ? undefined : new Response("bad WebSocket request\n", { status: 400 });
 }
 
-function failed<T>(request: Request, error: unknown, options: HttpListenOptions<T>): Response {
+function failed(
+  request: Request,
+  error: unknown,
+  options: { error(error: Error): void },
+): Response {
   const cause = asError(error);
   // The peer left or sent too much: its doing, and not worth a line for each.
   if (!request.signal.aborted && cause.message !== BODY_TOO_BIG) options.error(cause);

@@ -8,6 +8,7 @@ import {
   type WebSocketTraffic,
 } from "../../ports/http.ts";
 import { asError, sendableClose } from "../http_rules.ts";
+import type { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
 
 /** What all connections of one server share. */
@@ -15,6 +16,7 @@ export interface BunWebSocketOwner<T> {
   readonly limits: WebSocketLimits;
   readonly handlers: WebSocketHandlers<T>;
   readonly traffic: WebSocketTraffic;
+  readonly pending: PendingUpgrades;
   error(error: Error): void;
 }
 

@@ -88,7 +88,7 @@ async function upgrade<T>(
   try {
     if (response === undefined && webSockets !== undefined && asksForWebSocket(headers)) {
       response = refuseUpgrade(method, headers);
-      response ??= webSockets.upgrade(upgradeRequest(url, headers, peerOf(incoming)), {
+      response ??= await webSockets.upgrade(upgradeRequest(url, headers, peerOf(incoming)), {
         incoming,
         socket,
         head,

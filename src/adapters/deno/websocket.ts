@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import {
   type HttpPeer,
+  type UpgradeDecision,
   type UpgradeRequest,
   webSocketCloseByAdapter,
   type WebSocketConnection,
@@ -11,6 +12,7 @@ import {
   type WebSocketTraffic,
 } from "../../ports/http.ts";
 import { agreedProtocol, asError, sendableClose } from "../http_rules.ts";
+import { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
 
 /** How long a peer has to answer a close frame before it is cut off. */
@@ -26,11 +28,19 @@ interface Owner<T> {
   error(error: Error): void;
 }
 
+/** A request for an upgrade, as `node:http` hands it over. */
+interface Asking {
+  readonly incoming: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Uint8Array;
+}
+
 /** The WebSockets of one server, by `ws`. */
 export class DenoWebSockets<T> {
   readonly #owner: Owner<T>;
   readonly #server: WebSocketServer;
   readonly #open = new Set<DenoWebSocketConnection<T>>();
+  readonly #pending = new PendingUpgrades();
   readonly #protocols = new WeakMap<IncomingMessage, string>();
 
   constructor(
@@ -54,13 +64,26 @@ export class DenoWebSockets<T> {
     this.#server = new WebSocketServer(options);
   }
 
-  /** A response means that the upgrade is refused with it. Throws what the owner throws. */
-  upgrade(
-    request: UpgradeRequest,
-    { incoming, socket, head }: { incoming: IncomingMessage; socket: Socket; head: Uint8Array },
-  ): Response | undefined {
+  /** A response means that the upgrade is refused with it. Rejects with what the owner throws. */
+  async upgrade(request: UpgradeRequest, asking: Asking): Promise<Response | undefined> {
+    const busy = this.#pending.refusal;
+    if (busy !== undefined) return busy;
     const decision = this.#owner.handlers.upgrade(request);
+    return this.#decided(
+      decision instanceof Promise ? await this.#pending.settle(decision) : decision,
+      request,
+      asking,
+    );
+  }
+
+  #decided(
+    decision: UpgradeDecision<T>,
+    request: UpgradeRequest,
+    { incoming, socket, head }: Asking,
+  ): Response | undefined {
     if (!decision.accept) return decision.response;
+    // It left while its owner decided.
+    if (socket.destroyed) return undefined;
     const protocol = agreedProtocol(request.headers, decision.protocol);
     if (protocol !== undefined) this.#protocols.set(incoming, protocol);
     socket.setTimeout(0);
