@@ -11,6 +11,7 @@ const suffix = isCompiled ? ".bun.js" : ".bun.ts";
 const runtime = bunRuntime({
   selfCommand: isCompiled ? [process.execPath] : [process.execPath, fileURLToPath(here)],
   workerUrls: {
+    config_worker: new URL(`./config_worker${suffix}`, here),
     crypto_worker: new URL(`./crypto_worker${suffix}`, here),
     game_store_worker: new URL(`./game_store_worker${suffix}`, here),
     lua_worker: new URL(`./lua_worker${suffix}`, here),

@@ -8,6 +8,7 @@ const here = import.meta.url;
 const runtime = denoRuntime({
   selfCommand: [Deno.execPath(), "run", "-A", fileURLToPath(here)],
   workerUrls: {
+    config_worker: new URL("./config_worker.deno.ts", here),
     crypto_worker: new URL("./crypto_worker.deno.ts", here),
     game_store_worker: new URL("./game_store_worker.deno.ts", here),
     lua_worker: new URL("./lua_worker.deno.ts", here),

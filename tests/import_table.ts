@@ -34,6 +34,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "adapters/deno": ["base", "ports", "adapters", "adapters/node"],
   "main.bun.ts": ["base", "ports", "app", "adapters/bun", "adapters/node"],
   "main.deno.ts": ["base", "ports", "app", "adapters/deno", "adapters/node"],
+  "config_worker.bun.ts": ["base", "ports", "config", "adapters/node"],
+  "config_worker.deno.ts": ["base", "ports", "config", "adapters/node"],
   "crypto_worker.bun.ts": ["base", "ports", "game", "adapters/node"],
   "crypto_worker.deno.ts": ["base", "ports", "game", "adapters/node"],
   "game_store_worker.bun.ts": ["base", "ports", "game", "adapters/bun", "adapters/node"],

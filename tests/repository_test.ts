@@ -36,6 +36,7 @@ test("build compiles every worker entry, because the bundler does not find them 
     "crypto_worker",
     "game_store_worker",
     "packages_worker",
+    "config_worker",
   ];
   for (const entry of entries) {
     assert.ok(existsSync(path(`src/${entry}.bun.ts`)), entry);

@@ -23,6 +23,7 @@ export async function runtimeUnderTest(): Promise<Runtime> {
   return make({
     selfCommand: [process.execPath, ...(name === "deno" ? ["run", "-A"] : []), main],
     workerUrls: {
+      config_worker: new URL(`config_worker.${name}.ts`, source),
       crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
       game_store_worker: new URL(`game_store_worker.${name}.ts`, source),
       packages_worker: new URL(`packages_worker.${name}.ts`, source),

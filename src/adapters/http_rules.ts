@@ -1,4 +1,4 @@
-import type { HttpPeer, UpgradeRequest } from "../ports/http.ts";
+import type { HttpPeer, UpgradeRequest, WebSocketCompression } from "../ports/http.ts";
 
 /** What both HTTP adapters hold every peer to, whatever their runtime would let pass. */
 
@@ -79,6 +79,11 @@ export function sendableClose(code: number, reason: string): { code: number; rea
   const bytes = new Uint8Array(CLOSE_REASON_BYTES_MAX);
   const { read } = new TextEncoder().encodeInto(reason, bytes);
   return { code, reason: reason.slice(0, read) };
+}
+
+/** Whether a message is compressed. `length` is in bytes, or in characters of a text. */
+export function isWorthIt(length: number, compression: WebSocketCompression): boolean {
+  return length >= compression.messageBytesMin && length <= compression.messageBytesMax;
 }
 
 /** What the owner of WebSockets is asked; the URL is parsed only if it looks at it. */

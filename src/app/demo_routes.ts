@@ -1,4 +1,4 @@
-import page from "./demo_page.html" with { type: "text" };
+import page from "./demo_page.txt" with { type: "text" };
 import type { HttpApp } from "./http_routes.ts";
 
 /** `/demo`: a page that shows what the gateway does. Nothing but this server can be reached from it,

@@ -1,6 +1,6 @@
 import { isLoopback, showAddress } from "../base/address.ts";
+import { isJwtOn } from "../config/jwt_keys.ts";
 import type { Settings } from "../config/settings.ts";
-import { reloadGameConfig } from "../config/reload_game_config.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { FileError } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
@@ -8,6 +8,7 @@ import type { Runtime } from "../ports/runtime.ts";
 import { demoLines, withDemo } from "./demo.ts";
 import { greeting } from "./greeting.ts";
 import type { Invocation } from "./invocation.ts";
+import { Reloader } from "./reloader.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { loadInputOf, settingsOf } from "./settings_of.ts";
 
@@ -17,7 +18,8 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const loaded = await settingsOf(runtime, invocation);
   if (loaded === undefined) return 2;
   const isDemo = invocation.flags.demo === true;
-  const settings = isDemo ? withDemo(loaded.settings) : loaded.settings;
+  const complete = (settings: Settings) => isDemo ? withDemo(settings) : settings;
+  const settings = complete(loaded.settings);
   const logger = openLog(runtime, settings);
   if (logger === undefined) return 3;
   for (const notice of loaded.notices) logger.warn({}, notice);
@@ -26,22 +28,25 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
   // Before anybody can know that the server is there, so that no signal finds it unprepared.
   stopOnSignals(runtime, logger, requestStop);
-  let server: RunningServer | undefined = undefined;
-  process.onSignal("SIGHUP", () => void reload(runtime, invocation, settings, logger, server));
+  const input = loadInputOf(runtime, invocation);
+  const reloader = new Reloader({ runtime, input, settings, logger, complete });
+  process.onSignal("SIGHUP", () => void reloader.reload());
   const started = await startServer({
     runtime,
     settings,
     logger,
     isDemo,
     requestStop,
-    reload: () => reloadGameConfig(loadInputOf(runtime, invocation)),
+    reload: () => reloader.reload(),
+    readGame: () => reloader.readGame(),
   });
   if (!started.ok) {
     process.writeStderr(`${started.reason}\n`);
     logger.close();
     return 3;
   }
-  server = started.server;
+  const { server } = started;
+  await reloader.watch(server);
   announce(runtime, settings, server, logger);
   if (isDemo && server.httpPort !== undefined) {
     process.writeStdout(demoLines(settings.http_host, server.httpPort));
@@ -49,6 +54,7 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   await server.openShell();
   await stopRequested;
   if (isServiceOfItsOwn(runtime)) runtime.notifyServiceManager("STOPPING=1");
+  reloader.stop();
   logger.info({}, "stopping");
   await server.stop();
   logger.info({}, "stopped");
@@ -107,7 +113,8 @@ function announce(
     logger.warn({}, "control_token travels in clear text: use it over loopback or a tunnel only");
   }
   const { gateway } = settings;
-  if (gateway.enabled && !gateway.requireIdentity && !isLoopback(settings.http_host)) {
+  const isProofAsked = gateway.requireIdentity || (isJwtOn(gateway.jwt) && gateway.jwt.required);
+  if (gateway.enabled && !isProofAsked && !isLoopback(settings.http_host)) {
     logger.warn(
       {},
       "clients that do not connect with v=2 can be posed as by whoever knows their id",
@@ -137,51 +144,4 @@ function stopOnSignals(runtime: Runtime, logger: Logger, requestStop: () => void
   };
   process.onSignal("SIGINT", receive("SIGINT"));
   process.onSignal("SIGTERM", receive("SIGTERM"));
-}
-
-/** SIGHUP: takes over what can change while running, and names what cannot. */
-async function reload(
-  runtime: Runtime,
-  invocation: Invocation,
-  before: Settings,
-  logger: Logger,
-  server: RunningServer | undefined,
-): Promise<void> {
-  const loaded = await settingsOf(runtime, invocation);
-  if (loaded === undefined) {
-    logger.error({}, "configuration not reloaded: it has faults, nothing was changed");
-    return;
-  }
-  const after = loaded.settings;
-  logger.setLevel(after.log.level);
-  const needRestart = Object.keys(after).filter((key) =>
-    key !== "log" && key !== "game" &&
-    !isEqual(after[key as keyof Settings], before[key as keyof Settings])
-  );
-  if (!isEqual(withoutLevel(after.log), withoutLevel(before.log))) {
-    needRestart.push("log");
-  }
-  logger.info({ log_level: after.log.level, need_restart: needRestart }, "configuration reloaded");
-  const game = await server?.game?.reload();
-  for (const line of game?.lines ?? []) logger.info({ part: "game" }, line);
-}
-
-function withoutLevel(log: Settings["log"]): Omit<Settings["log"], "level"> {
-  const { level: _level, ...others } = log;
-  return others;
-}
-
-/** Of settings, which are plain data. There may be a million routes, so no text is made of them. */
-function isEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
-      a.every((member, index) => isEqual(member, b[index]));
-  }
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) =>
-    Object.hasOwn(b, key) &&
-    isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])
-  );
 }

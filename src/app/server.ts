@@ -1,7 +1,8 @@
+import type { GatewayConfig } from "../config/gateway_config.ts";
 import type { Settings } from "../config/settings.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { Discovery } from "../game/discovery.ts";
-import { GatewayServer } from "../gateway/gateway_server.ts";
+import { type GatewayChange, GatewayServer } from "../gateway/gateway_server.ts";
 import { runRoomLife } from "../game/room_life.ts";
 import { RoomList } from "../game/room_list.ts";
 import { accessRules } from "../host/access.ts";
@@ -21,6 +22,7 @@ import { GamePart } from "./game_part.ts";
 import { RunningGame } from "./operated_game.ts";
 import { openScriptBridge } from "./script_bridges.ts";
 import { startHttp } from "./start_http.ts";
+import type { ReloadReport } from "./reloader.ts";
 import { StoreClient } from "./store_client.ts";
 
 /** Files that the program needs besides its connections, HTTP included; a quarter if those are fewer. */
@@ -44,6 +46,8 @@ export interface RunningServer {
   readonly game: GamePart | undefined;
   /** undefined when no messages are passed on. */
   readonly gateway: GatewayServer | undefined;
+  /** Another configuration of the gateway, as far as it can be taken over. */
+  configureGateway(config: GatewayConfig): Promise<GatewayChange>;
   /** The operator's shell, where there is a terminal for it. */
   openShell(): Promise<void>;
   /** Stops in order: no new work, what is under way, connections, store. Idempotent. */
@@ -63,8 +67,10 @@ export interface ServerParts {
   readonly isDemo?: boolean;
   /** Somebody wants the server to stop. */
   requestStop(): void;
+  /** Reads the configuration again, and takes it over. */
+  reload(): Promise<ReloadReport>;
   /** Reads the game's configuration again. */
-  reload(): Promise<GameConfigReload>;
+  readGame(): Promise<GameConfigReload>;
 }
 
 /** Puts the parts together and starts them; what was started is stopped again when one fails. */
@@ -156,14 +162,21 @@ class Server implements RunningServer {
     await this.#admin?.openShell();
   }
 
+  async configureGateway(config: GatewayConfig): Promise<GatewayChange> {
+    // Whether there is a gateway at all is settled at the start.
+    if (this.#gateway === undefined || !config.enabled) return { ok: true, hasOtherRules: false };
+    const maxConnections = this.#gatewayConnectionsMax(config);
+    return await this.#gateway.configure(config, { maxConnections });
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stopOnce();
     return this.#stopped;
   }
 
   async #startGame(): Promise<void> {
-    const { runtime, settings, logger, reload } = this.#parts;
-    const started = await GamePart.open({ runtime, settings, logger, reload });
+    const { runtime, settings, logger, readGame } = this.#parts;
+    const started = await GamePart.open({ runtime, settings, logger, reload: readGame });
     if (!started.ok) throw new StartError(started.reason);
     const game = this.#game = started.game;
     const requestStop = () => this.#parts.requestStop();
@@ -186,9 +199,7 @@ class Server implements RunningServer {
       ports: this.#runtime,
       config,
       logger: this.#logger.child({ part: "gateway" }),
-      maxConnections: config.maxConnections > 0
-        ? config.maxConnections
-        : this.#connectionsByFiles(),
+      maxConnections: this.#gatewayConnectionsMax(config),
     });
     if (!opened.ok) throw new StartError(opened.reason);
     this.#gateway = opened.gateway;
@@ -289,6 +300,10 @@ class Server implements RunningServer {
       this.#logger.error({ step: result.step, found: result.found }, "trial room failed");
     }
     return result;
+  }
+
+  #gatewayConnectionsMax({ maxConnections }: GatewayConfig): number {
+    return maxConnections > 0 ? maxConnections : this.#connectionsByFiles();
   }
 
   #connectionsMax(): number {

@@ -8,8 +8,10 @@ import type { Runtime } from "../ports/runtime.ts";
 import type { Admin } from "./admin.ts";
 import { flatGameFigures, gameFigures } from "./game_figures.ts";
 import type { GamePart } from "./game_part.ts";
+import { addDemoRoute } from "./demo_routes.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { PrometheusText } from "./prometheus.ts";
+import { addSdkRoutes } from "./sdk_routes.ts";
 
 /** An HTTP request here carries no body worth reading. */
 const httpBodyBytesMax = 65_536;
@@ -26,6 +28,8 @@ export interface HttpParts {
   readonly game: GamePart | undefined;
   readonly gateway: GatewayServer | undefined;
   readonly admin: Admin | undefined;
+  /** Serves the page `/demo`. */
+  readonly isDemo: boolean;
   host(): HostMetrics;
   lagMs(): number;
   /** undefined when requests may come; else why not, in a word or two. */
@@ -61,6 +65,8 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
       }),
       addRoutes: (app) => {
         admin?.addRoutes(app);
+        if (gateway !== undefined) addSdkRoutes(app);
+        if (parts.isDemo) addDemoRoute(app);
         if (gateway !== undefined) app.get("/ws", (c) => c.json(upgradeRequired, 426, upgrade));
       },
       prometheus: async () => ({
@@ -77,6 +83,7 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
     ...(gateway === undefined ? {} : {
       webSocket: {
         limits: gateway.door.limits,
+        compression: gateway.door.compression,
         handlers: gateway.door.handlers,
         traffic: gateway.counters,
       },

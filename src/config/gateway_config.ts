@@ -10,6 +10,8 @@ export interface GatewayConfig {
   readonly maxConnections: number;
   /** Bytes of one message. */
   readonly maxMessageSize: number;
+  /** Bytes of one message to an upstream: what is longer goes in chunks. */
+  readonly upstreamMaxMessageSize: number;
   /** Without any frame, pongs included. */
   readonly connectionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
@@ -29,6 +31,7 @@ export interface GatewayConfig {
   /** Refuses clients that can prove nothing: those with neither `v=2` nor a token. */
   readonly requireIdentity: boolean;
   readonly jwt: JwtConfig;
+  readonly api: ApiConfig;
   /** Of one client; 0: no limit. */
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
@@ -72,6 +75,15 @@ export interface JwtConfig {
   readonly leewaySeconds: number;
   /** Whether a client without a token is refused. */
   readonly required: boolean;
+}
+
+/** The REST API at `/api/v1`; off where there are no tokens. */
+export interface ApiConfig {
+  /** `name:read:<sha256>` or `name:write:<sha256>`. */
+  readonly tokens: readonly string[];
+  /** Of one token, and of one address. */
+  readonly requestsPerSecond: number;
+  readonly burstSize: number;
 }
 
 export interface RouteRule {

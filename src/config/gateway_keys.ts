@@ -16,6 +16,7 @@ interface GatewayKeys {
   readonly listen: string;
   readonly maxConnections: number;
   readonly maxMessageSize: number;
+  readonly upstreamMaxMessageSize: number;
   readonly connectionTimeout: Duration;
   readonly heartbeatInterval: Duration;
   readonly trustedProxies: readonly string[];
@@ -48,6 +49,14 @@ export const gatewayKeys: SpecsOf<GatewayKeys> = {
     min: 128,
     max: messageBytesMax,
     means: "Size of one message of a client, inflated",
+  },
+  upstreamMaxMessageSize: {
+    // The largest message that comes by default, in base64.
+    kind: "bytes",
+    default: 72 * 2 ** 20,
+    min: 2 ** 20,
+    max: 2 * messageBytesMax,
+    means: "Size of one message to an upstream; what came in chunks and is longer goes in chunks",
   },
   connectionTimeout: {
     kind: "duration",

@@ -1,4 +1,5 @@
 /** Keys of the sections `buffer`, `metrics` and `memory`, and the list of the gateway's sections. */
+import { apiKeys } from "./api_keys.ts";
 import {
   gatewayKeys,
   historyKeys,
@@ -146,6 +147,7 @@ export const gatewaySections: ReadonlyMap<string, Readonly<Record<string, KeySpe
   ["gateway", gatewayKeys],
   ["gateway.rateLimit", rateLimitKeys],
   ["gateway.security", securityKeys],
+  ["gateway.api", apiKeys],
   ["gateway.jwt", jwtKeys],
   ["gateway.waiting", waitingKeys],
   ["gateway.history", historyKeys],

@@ -42,6 +42,7 @@ export function gatewayConfigOf({ values, rules, enabled }: GatewayInput): Gatew
     connectionTimeoutMs: connectionTimeout,
     heartbeatIntervalMs: heartbeatInterval,
     rateLimit: sections.get("gateway.rateLimit"),
+    api: sections.get("gateway.api"),
     security: { ...security, allowedOrigins: origins.includes("*") ? [] : origins },
     jwt: sections.get("gateway.jwt"),
     waiting: sections.get("gateway.waiting"),

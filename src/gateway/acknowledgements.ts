@@ -6,6 +6,7 @@ import { AckQueue } from "./ack_queue.ts";
 import { type DedupWindow, hashMessageId } from "./dedup_window.ts";
 import { RecentLatency } from "./gateway_counters.ts";
 import type { ClientSession, GatewayCounters } from "./gateway_types.ts";
+import type { MessageBody } from "./log/message_body.ts";
 import type { MessageLog, Slot } from "./log/message_log_types.ts";
 
 /** Told to a client whose message could not be stored. */
@@ -46,7 +47,10 @@ export class Acknowledgements {
 
   /** The log could not write these: nobody is told that they are safe, and a repetition is taken. */
   notStored(through: number): void {
-    this.#queue.takeThrough(through, ({ client }, messageId) => {
+    this.#queue.takeThrough(through, (asker, messageId, _takenAtMs, sequence) => {
+      // A repetition waits behind messages that came after the one that it repeats.
+      if (sequence <= this.#committed) return this.#acknowledge(asker, messageId);
+      const { client } = asker;
       this.#known.forget(client.index, hashMessageId(messageId));
       this.#counters.messagesFailed++;
       const { session } = client;
@@ -61,14 +65,15 @@ export class Acknowledgements {
   repetition(
     session: ClientSession,
     messageId: string,
-    members: string,
+    members: string | MessageBody,
   ): "new" | "same" | "different" {
     const { client } = session;
     const nowMs = this.#clock.monotonic();
     const { low, high } = hashMessageId(messageId);
     if (!this.#known.has(client.index, { low, high, nowMs })) return "new";
-    const body = encodeUtf8(members);
-    const key = { low, high, bodyCrc: crc32(body), bodyBytes: body.length, nowMs };
+    const body = typeof members === "string" ? encodeUtf8(members) : members;
+    const bodyCrc = body instanceof Uint8Array ? crc32(body) : body.crc;
+    const key = { low, high, bodyCrc, bodyBytes: body.length, nowMs };
     const found = this.#known.look(client.index, key);
     if (found.kind !== "same") return found.kind;
     this.#counters.duplicatesDropped++;

@@ -16,8 +16,8 @@ interface Bucket {
  * out those that are counted already.
  */
 export class AddressLimit {
-  readonly #perSecond: number;
-  readonly #burst: number;
+  #perSecond: number;
+  #burst: number;
   readonly #addressesMax: number;
   /** Those that came last are last. */
   readonly #buckets = new Map<string, Bucket>();
@@ -35,6 +35,12 @@ export class AddressLimit {
 
   get size(): number {
     return this.#buckets.size;
+  }
+
+  /** From now on another rate; what is left for an address stays, as far as the new burst allows. */
+  configure(rate: { readonly perSecond: number; readonly burst: number }): void {
+    this.#perSecond = rate.perSecond;
+    this.#burst = Math.max(1, rate.burst);
   }
 
   /** 0 when one more request of this address may come at `now` (milliseconds, monotonic); else the

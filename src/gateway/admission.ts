@@ -1,6 +1,6 @@
 import { parseAddressBlock } from "../base/address.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";
-import type { UpgradeRequest } from "../ports/http.ts";
+import type { HttpPeer, UpgradeRequest } from "../ports/http.ts";
 import { AddressLimit } from "./address_limit.ts";
 import { clientAddress, limitKey } from "./client_address.ts";
 import type { ClientLedger } from "./client_ledger.ts";
@@ -30,27 +30,33 @@ export interface AdmissionFacts {
 export class Admission {
   readonly takeOvers: TakeOverLimit = new TakeOverLimit();
   readonly addresses: AddressLimit;
-  readonly addressOf: AddressOf;
-  readonly #config: GatewayConfig;
   readonly #ledger: ClientLedger;
-  readonly #origins: ReadonlySet<string> | undefined;
+  #config: GatewayConfig;
+  #addressOf: AddressOf;
+  #origins: ReadonlySet<string> | undefined;
 
   constructor(config: GatewayConfig, ledger: ClientLedger) {
-    const { rateLimit, security, trustedProxies } = config;
     this.#config = config;
     this.#ledger = ledger;
-    this.addresses = new AddressLimit({
-      perSecond: rateLimit.requestsPerSecond,
-      burst: rateLimit.burstSize,
-    });
-    // The configuration was checked: what is no block was refused at start.
-    const blocks = trustedProxies.flatMap((text) => parseAddressBlock(text) ?? []);
-    this.addressOf = clientAddress(blocks);
-    const origins = security.allowedOrigins.map(plainOrigin);
-    this.#origins = origins.length === 0 || origins.includes("*") ? undefined : new Set(origins);
+    this.addresses = new AddressLimit(rateOf(config));
+    this.#addressOf = addressOfBehind(config);
+    this.#origins = allowedOrigins(config);
   }
 
-  /** undefined: come in. */
+  /** The client's address, behind the proxies that are believed now. */
+  addressOf(peer: HttpPeer, headers: Headers): string {
+    return this.#addressOf(peer, headers);
+  }
+
+  /** Other limits, for whoever comes from now on. */
+  configure(config: GatewayConfig): void {
+    this.#config = config;
+    this.addresses.configure(rateOf(config));
+    this.#addressOf = addressOfBehind(config);
+    this.#origins = allowedOrigins(config);
+  }
+
+  /** What needs no look at who it is; undefined: so far, come in. To be asked once. */
   refusal(
     request: UpgradeRequest,
     query: UpgradeQuery,
@@ -64,10 +70,21 @@ export class Admission {
     if (!this.#isOriginAllowed(request.headers)) {
       return { status: 403, error: "origin not allowed" };
     }
-    if (this.#config.requireIdentity && !query.hasIdentity) {
+    return undefined;
+  }
+
+  /** The rest, once it is known whether a token proved who it is; undefined: come in. */
+  refusalOf(
+    { clientId = "", hasIdentity, resume }: UpgradeQuery,
+    facts: AdmissionFacts,
+    { isProven }: { isProven: boolean },
+  ): Refusal | undefined {
+    // Others may have come in while the token was looked at.
+    if (facts.isFull) return { status: 503, error: "max connections reached" };
+    if (!isProven && this.#config.requireIdentity && !hasIdentity) {
       return { status: 401, error: "identity required" };
     }
-    if (this.#ledger.check(clientId, query.resume) === "stranger") {
+    if (!isProven && this.#ledger.check(clientId, resume) === "stranger") {
       return { status: 401, error: "resume token required" };
     }
     if (facts.isDraining) {
@@ -98,6 +115,21 @@ export function refusalResponse({ status, error, retryAfterSeconds }: Refusal): 
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
   return new Response(JSON.stringify({ error }), { status, headers });
+}
+
+function rateOf({ rateLimit }: GatewayConfig): { perSecond: number; burst: number } {
+  return { perSecond: rateLimit.requestsPerSecond, burst: rateLimit.burstSize };
+}
+
+function addressOfBehind({ trustedProxies }: GatewayConfig): AddressOf {
+  // The configuration was checked: what is no block was refused at start.
+  return clientAddress(trustedProxies.flatMap((text) => parseAddressBlock(text) ?? []));
+}
+
+/** undefined: any. */
+function allowedOrigins({ security }: GatewayConfig): ReadonlySet<string> | undefined {
+  const origins = security.allowedOrigins.map(plainOrigin);
+  return origins.length === 0 || origins.includes("*") ? undefined : new Set(origins);
 }
 
 function plainOrigin(origin: string): string {

@@ -21,6 +21,8 @@ export interface ConnectionOwner {
   end(connection: ClientConnection, code: number, reason: string): void;
   /** What it said in its URL, while it comes in. */
   queryOf(connection: ClientConnection): UpgradeQuery | undefined;
+  /** False where no tokens are in use. */
+  authenticate(connection: ClientConnection, text: string): boolean;
 }
 
 /** What was announced, and how the connection stands; one number, for there are many connections. */
@@ -33,6 +35,10 @@ const flag = {
   congested: 16,
   open: 32,
 } as const;
+
+/** Above the flags: 0, or one more than the priority that its token allows. */
+const priorityShift = 6;
+const flagsMask = (1 << priorityShift) - 1;
 
 /**
  * One WebSocket of a client. An idle one costs its fields, so there are few of them, all of them
@@ -81,7 +87,8 @@ export class ClientConnection implements ClientSession, RingMember, Sender {
   }
 
   get priorityMax(): number {
-    return this.#owner.priorityMax;
+    const own = this.#flags >> priorityShift;
+    return own === 0 ? this.#owner.priorityMax : Math.min(own - 1, this.#owner.priorityMax);
   }
 
   /** Present where it asked for its history; to be read in `GatewayCore.joined`. */
@@ -143,6 +150,12 @@ export class ClientConnection implements ClientSession, RingMember, Sender {
     return this.#webSocket.sendAll(texts) ? "sent" : this.#waits();
   }
 
+  hasRoom(): boolean {
+    if (this.bufferedBytes * 2 <= this.#owner.outboundBytesMax) return true;
+    this.#owner.slow(this);
+    return false;
+  }
+
   /** Sends what was kept for the end of the turn. */
   flush(): void {
     const queued = this.#queued;
@@ -153,6 +166,10 @@ export class ClientConnection implements ClientSession, RingMember, Sender {
       ? this.#webSocket.send(queued)
       : this.#webSocket.sendAll(queued);
     if (!isFree) this.#waits();
+  }
+
+  authenticate(text: string): boolean {
+    return this.#owner.authenticate(this, text);
   }
 
   exemptPing(): void {
@@ -174,6 +191,11 @@ export class ClientConnection implements ClientSession, RingMember, Sender {
   ended(): void {
     this.flush();
     this.#flags &= ~flag.open;
+  }
+
+  /** For the door alone: what its token allows, 0–9. */
+  allowPriority(priorityMax: number): void {
+    this.#flags = (this.#flags & flagsMask) | ((priorityMax + 1) << priorityShift);
   }
 
   /** For the door alone: everything has left. */

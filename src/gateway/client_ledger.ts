@@ -45,6 +45,7 @@ export class ClientLedger {
   /** The ids that are connected now, of which the ledger keeps no copy; the door sets it. */
   connected: () => Iterable<string> = () => [];
   readonly #options: ClientLedgerOptions;
+  #ttlSeconds: number;
   readonly #clientsMax: number;
   /** When absent ids without a token were last seen, in seconds of the monotonic clock; oldest
    * first. */
@@ -54,6 +55,7 @@ export class ClientLedger {
 
   constructor(options: ClientLedgerOptions) {
     this.#options = options;
+    this.#ttlSeconds = options.ttlSeconds;
     this.#clientsMax = options.clientsMax ?? rememberedClientsMax;
     this.#file = new ClientFile({
       ...options,
@@ -63,6 +65,11 @@ export class ClientLedger {
         recordOf: (id) => this.#recordOf(id),
       },
     });
+  }
+
+  /** Another time for which ids are remembered, also for those that are. */
+  configure({ ttlSeconds }: { ttlSeconds: number }): void {
+    this.#ttlSeconds = ttlSeconds;
   }
 
   get size(): number {
@@ -154,7 +161,7 @@ export class ClientLedger {
     const known = this.#owned.get(id);
     this.#owned.delete(id);
     this.#open.delete(id);
-    if (this.#isOver(seen, hash === undefined ? this.#options.ttlSeconds : this.#tokenSeconds)) {
+    if (this.#isOver(seen, hash === undefined ? this.#ttlSeconds : this.#tokenSeconds)) {
       return;
     }
     // A token once given out is in each later record of its id: one without it is damage.
@@ -180,7 +187,7 @@ export class ClientLedger {
   #hasTokenToGive(): boolean {
     for (const [id, { seen }] of this.#owned) {
       const isFull = this.#owned.size >= this.#clientsMax;
-      if (!this.#isOver(seen, isFull ? this.#options.ttlSeconds : this.#tokenSeconds)) break;
+      if (!this.#isOver(seen, isFull ? this.#ttlSeconds : this.#tokenSeconds)) break;
       this.#owned.delete(id);
     }
     return this.#owned.size < this.#clientsMax;
@@ -208,12 +215,12 @@ export class ClientLedger {
     return charactersOf(this.#options.sha256(new TextEncoder().encode(token)));
   }
 
-  #isOver(seen: number, seconds: number = this.#options.ttlSeconds): boolean {
+  #isOver(seen: number, seconds: number = this.#ttlSeconds): boolean {
     return this.#seconds() - seen > seconds;
   }
 
   get #tokenSeconds(): number {
-    return Math.max(this.#options.ttlSeconds, tokenSecondsMin);
+    return Math.max(this.#ttlSeconds, tokenSecondsMin);
   }
 
   /** Ages are told by the clock that does not jump; the file needs the other one. */

@@ -64,6 +64,7 @@ export class Clients {
       upstream: undefined,
       chosenAt: 0,
       pendingUp: 0,
+      onLink: 0,
       waitingFirst: noSlot,
       waitingLast: noSlot,
       waitingCount: 0,

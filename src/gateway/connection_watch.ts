@@ -31,9 +31,10 @@ export interface ConnectionWatchOptions {
 /** Watches over open connections: pings them, ends silent and slow ones, counts what waits for them. */
 export class ConnectionWatch {
   readonly #options: ConnectionWatchOptions;
-  readonly #noteEveryMs: number;
+  #config: GatewayConfig;
+  #noteEveryMs = 0;
   /** In which everybody is visited once: who keeps silent was asked before it is closed. */
-  readonly #roundMs: number;
+  #roundMs = 0;
   /** Those that something waits for. */
   readonly #congested = new Set<ClientConnection>();
   /** Those that a message had no room for, and since when. */
@@ -47,9 +48,16 @@ export class ConnectionWatch {
 
   constructor(options: ConnectionWatchOptions) {
     this.#options = options;
-    const { heartbeatIntervalMs, connectionTimeoutMs } = options.config;
+    this.#config = options.config;
+    this.configure(options.config);
+  }
+
+  /** Other times, also for those that are connected. */
+  configure(config: GatewayConfig): void {
+    const { heartbeatIntervalMs, connectionTimeoutMs, waiting } = config;
+    this.#config = config;
     this.#roundMs = Math.min(heartbeatIntervalMs, connectionTimeoutMs / 2);
-    this.#noteEveryMs = Math.max(noteMsMin, options.config.waiting.ttlSeconds * 1_000 / notesATtl);
+    this.#noteEveryMs = Math.max(noteMsMin, waiting.ttlSeconds * 1_000 / notesATtl);
   }
 
   /** The monotonic clock at the last tick. */
@@ -128,12 +136,13 @@ export class ConnectionWatch {
   }
 
   #visit(connection: ClientConnection): void {
-    const { config, end } = this.#options;
-    if (this.silentMs(connection) >= config.connectionTimeoutMs) {
-      end(connection, doorClose.silent);
+    if (this.silentMs(connection) >= this.#config.connectionTimeoutMs) {
+      this.#options.end(connection, doorClose.silent);
       return;
     }
-    connection.webSocket.ping();
+    // Who was heard not long ago need not be asked for a sign of life. Not more than half a round: the
+    // answer to the ping of the last round is nearly one old.
+    if (this.silentMs(connection) >= this.#roundMs / 2) connection.webSocket.ping();
   }
 
   #countWaiting(): void {
@@ -143,7 +152,8 @@ export class ConnectionWatch {
   }
 
   #judgeSlow(now: number): void {
-    const { config, end } = this.#options;
+    const { end } = this.#options;
+    const config = this.#config;
     for (const [connection, since] of this.#slow) {
       if (connection.bufferedBytes <= config.outboundBytesMax / 2) this.#endOfSlowness(connection);
       else if (now - since >= config.slowConsumerSeconds * 1_000) end(connection, doorClose.slow);

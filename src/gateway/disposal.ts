@@ -1,6 +1,7 @@
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Clients } from "./clients.ts";
+import { ClockJumps } from "./clock_jumps.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Client, GatewayCounters } from "./gateway_types.ts";
 import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
@@ -27,22 +28,32 @@ interface DisposalParts {
 /** Messages that leave without having been delivered: too old, sent too often, or pushed out. */
 export class Disposal {
   readonly #parts: DisposalParts;
+  readonly #jumps: ClockJumps;
+  #config: GatewayConfig;
 
   constructor(parts: DisposalParts) {
     this.#parts = parts;
+    this.#jumps = new ClockJumps(parts.clock);
+    this.#config = parts.config;
+  }
+
+  configure(config: GatewayConfig): void {
+    this.#config = config;
   }
 
   /** Gives up what has waited for too long. To be called about once a second. */
   expire(): void {
-    const { log, config, clock, counters, downstream } = this.#parts;
+    const { log, clock, counters, downstream } = this.#parts;
+    const config = this.#config;
     const { ttlSeconds } = config.buffer;
+    this.#jumps.look();
     const now = clock.now();
     const upBefore = ttlSeconds === 0 ? -Infinity : now - ttlSeconds * 1_000;
     const downBefore = now - config.waiting.ttlSeconds * 1_000;
     const newest = Math.max(upBefore, downBefore);
     let slot = log.oldest;
     for (let looked = 0; looked < lookedAtMax && slot !== noSlot; looked++) {
-      const stamp = log.stampMs(slot);
+      const stamp = this.#jumps.asOfNow(log.stampMs(slot));
       if (stamp >= newest) break;
       const newer = log.newer(slot);
       if (log.isUp(slot)) {
@@ -76,9 +87,9 @@ export class Disposal {
 
   /** Whether a message that was not confirmed is to be sent again; else it is disposed of here. */
   mayRetry(slot: Slot): boolean {
-    const { log, config } = this.#parts;
+    const { log } = this.#parts;
     const tries = log.tries(slot);
-    const { retries } = config.buffer;
+    const { retries } = this.#config.buffer;
     if (retries > 0 && tries >= retries) {
       this.#giveUp(slot, "retries");
       return false;

@@ -14,6 +14,10 @@ export const doorClose = {
   flood: { code: 1008, reason: "flood" },
   /** Too much waited for it, for too long. */
   slow: { code: 1013, reason: "slow consumer" },
+  /** Its token is over, and no new one came in time. */
+  tokenExpired: { code: 1008, reason: "token expired" },
+  /** Others that asked at the same time have taken the last places. */
+  full: { code: 1013, reason: "max connections reached" },
   /** The gateway is stopping. */
   goingAway: { code: 1001, reason: "going away" },
   /** An operator wanted it. */

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from "../config/gateway_config.ts";
-import type { WebSocketLimits } from "../ports/http.ts";
+import type { WebSocketCompression, WebSocketLimits } from "../ports/http.ts";
 
 /** How far over its rate a client must be for the adapter to step in: all finer limits answer, and
  * spare the heartbeats of the known SDK. */
@@ -31,4 +31,16 @@ export function doorLimits(config: GatewayConfig): WebSocketLimits {
       burstSeconds: 2,
     },
   };
+}
+
+/** Smaller messages hardly get smaller, and each costs a run of the compressor. */
+const deflatedBytesMin = 1_024;
+
+/** The compressor takes some 15 ms for so many bytes, in which nobody else is served. */
+const deflatedBytesMax = 256 << 10;
+
+/** Undefined where compression is off. */
+export function doorCompression({ security }: GatewayConfig): WebSocketCompression | undefined {
+  if (!security.enableCompression) return undefined;
+  return { messageBytesMin: deflatedBytesMin, messageBytesMax: deflatedBytesMax };
 }

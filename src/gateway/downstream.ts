@@ -1,8 +1,11 @@
+import type { Clock } from "../ports/clock.ts";
 import { decodeBase64 } from "../wire/gateway_frames.ts";
 import { readUpstreamMessage, UpstreamMessage } from "../wire/gateway_message.ts";
 import type { Clients } from "./clients.ts";
 import { hashMessageId } from "./dedup_window.ts";
 import type { Client, ClientSession, GatewayCounters } from "./gateway_types.ts";
+import type { MessageHistory } from "./history/message_history.ts";
+import { type HeldMessage, HistoryReplays } from "./history_replays.ts";
 import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { StampClock } from "./stamp_clock.ts";
@@ -16,12 +19,17 @@ export interface DownstreamParts {
   readonly mailbox: Mailbox;
   readonly counters: GatewayCounters;
   readonly stamp: StampClock;
+  readonly clock: Clock;
+  readonly history: MessageHistory;
+  /** What may be held for a client whose history is on its way. */
+  readonly heldBytesMax: number;
   /** Whether a client with that id was seen not too long ago. */
   wasSeen(id: string): boolean;
 }
 
 /** What upstreams send: acknowledgements, and messages to the clients that they serve. */
 export class Downstream {
+  readonly replays: HistoryReplays;
   readonly #parts: DownstreamParts;
   readonly #log: MessageLog;
   readonly #message = new UpstreamMessage();
@@ -32,6 +40,12 @@ export class Downstream {
   constructor(parts: DownstreamParts) {
     this.#parts = parts;
     this.#log = parts.log;
+    this.replays = new HistoryReplays({
+      ...parts,
+      sendWaiting: (client) => this.sendWaiting(client),
+      sendOne: (session, text) => this.#sendOne(session, text),
+      keep: (client, message) => this.#keepHeld(client, message),
+    });
     const wanted = this.#acknowledged;
     const log = parts.log;
     this.#isAcknowledged = (slot) =>
@@ -51,7 +65,7 @@ export class Downstream {
       this.#acknowledge(target, client, message.messageId);
     } else if (client === undefined) {
       this.#keepForUnknown(target, text, message);
-    } else if (this.#serves(target, client)) {
+    } else if (this.#parts.upstreams.serves(target, client)) {
       this.#deliver(client, text, message);
     } else {
       this.#parts.counters.upstreamFramesRefused++;
@@ -90,9 +104,12 @@ export class Downstream {
 
   #confirms(target: UpstreamTarget, client: Client | undefined, messageId: string): boolean {
     const { link } = target;
-    if (link === undefined) return false;
+    if (link === undefined || client === undefined) return false;
     // Looking for what is not there would go through all that is on its way.
-    if (client === undefined || client.pendingUp === 0) return link.acknowledged(undefined);
+    if (client.pendingUp === 0) {
+      // One for a client of others does not show either that this upstream acknowledges.
+      return this.#parts.upstreams.serves(target, client) && link.acknowledged(undefined);
+    }
     const { low, high } = hashMessageId(messageId);
     const wanted = this.#acknowledged;
     wanted.clientIndex = client.index;
@@ -101,27 +118,27 @@ export class Downstream {
     return link.acknowledged(this.#isAcknowledged);
   }
 
-  /** Whether an upstream may speak to a client: it is routed there. */
-  #serves(target: UpstreamTarget, client: Client): boolean {
-    if (client.upstream === target) return true;
-    const route = this.#parts.upstreams.routeOf(client);
-    return route !== undefined && route.upstreams.includes(target);
-  }
-
   #keepForUnknown(target: UpstreamTarget, text: string, message: UpstreamMessage): void {
-    const { clients, wasSeen, counters } = this.#parts;
+    const { clients, upstreams, wasSeen, counters } = this.#parts;
     if (!wasSeen(message.clientId)) {
       counters.upstreamFramesRefused++;
       return;
     }
     const client = clients.named(message.clientId);
-    if (this.#serves(target, client)) this.#deliver(client, text, message);
+    if (upstreams.serves(target, client)) this.#deliver(client, text, message);
     else counters.upstreamFramesRefused++;
     clients.tidy(client);
   }
 
   #deliver(client: Client, text: string, message: UpstreamMessage): void {
-    const { counters } = this.#parts;
+    const { counters, history, stamp } = this.#parts;
+    const { messageId } = message;
+    stamp.take();
+    const { ms: stampMs, ns: stampNs } = stamp;
+    if (messageId !== "" && history.isEnabled) {
+      history.add({ clientId: client.id, isUp: false, messageId, stampMs, stampNs, text });
+    }
+    if (this.replays.size > 0 && this.replays.hold(client, { text, stampMs, stampNs })) return;
     const { session } = client;
     // What waits goes first.
     if (session !== undefined && client.waitingCount === 0) {
@@ -130,7 +147,20 @@ export class Downstream {
         return;
       }
     }
-    if (!this.#keep(client, text, message)) counters.downstreamDropped++;
+    const held = { text, stampMs, stampNs };
+    if (!this.#keep(client, held, messageId)) counters.downstreamDropped++;
+  }
+
+  #sendOne(session: ClientSession, text: string): "sent" | "slow" | "gone" {
+    if (session.isRaw && readUpstreamMessage(text, this.#message) !== undefined) return "gone";
+    return this.#send(session, text, this.#message);
+  }
+
+  #keepHeld(client: Client, held: HeldMessage): void {
+    const message = this.#message;
+    const isSound = readUpstreamMessage(held.text, message) === undefined;
+    if (isSound && this.#keep(client, held, message.messageId)) return;
+    this.#parts.counters.downstreamDropped++;
   }
 
   #send(session: ClientSession, text: string, message: UpstreamMessage): "sent" | "slow" | "gone" {
@@ -141,19 +171,19 @@ export class Downstream {
     return session.send(text);
   }
 
-  #keep(client: Client, text: string, message: UpstreamMessage): boolean {
-    const { mailbox, stamp, wasSeen } = this.#parts;
-    if (message.messageId === "" || !mailbox.hasRoom(client, text.length)) return false;
+  #keep(client: Client, held: HeldMessage, messageId: string): boolean {
+    const { mailbox, wasSeen } = this.#parts;
+    const { text, stampMs, stampNs } = held;
+    if (messageId === "" || !mailbox.hasRoom(client, text.length)) return false;
     if (client.session === undefined && !wasSeen(client.id)) return false;
-    stamp.take();
     const slot = this.#log.append({
       client,
       direction: "down",
-      messageId: message.messageId,
+      messageId,
       ackAsked: false,
       priority: 0,
-      stampMs: stamp.ms,
-      stampNs: stamp.ns,
+      stampMs,
+      stampNs,
       body: text,
     });
     if (slot === noSlot) return false;

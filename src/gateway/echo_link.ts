@@ -75,8 +75,9 @@ export class EchoLink implements Link {
       const end = queue.writeMessage(slot, into, 0);
       const text = decodeUtf8Lossy(into.subarray(0, end));
       queue.sent(slot);
-      queue.confirm(slot);
+      // While it still counts as on its way: so the client hears of it after a change of its route.
       this.#owner.text(text);
+      queue.confirm(slot);
       echoed += bytes;
     }
   }

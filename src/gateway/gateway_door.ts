@@ -3,6 +3,7 @@ import type { Clock } from "../ports/clock.ts";
 import type {
   UpgradeDecision,
   UpgradeRequest,
+  WebSocketCompression,
   WebSocketConnection,
   WebSocketHandlers,
   WebSocketLimits,
@@ -10,17 +11,21 @@ import type {
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import { reconnectFrame, welcomeFrame } from "../wire/gateway_frames.ts";
-import { Admission, refusalResponse } from "./admission.ts";
+import { Admission, type AdmissionFacts, type Refusal, refusalResponse } from "./admission.ts";
+import { bearerOffer, bearerProtocol } from "./bearer_offer.ts";
 import { ClientConnection, type ConnectionOwner } from "./client_connection.ts";
 import type { ClientLedger } from "./client_ledger.ts";
 import { ConnectionRing } from "./connection_ring.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
 import { type DoorClose, doorClose } from "./door_close.ts";
-import { doorLimits } from "./door_limits.ts";
+import { doorCompression, doorLimits } from "./door_limits.ts";
 import type { GatewayCore, GatewayCounters } from "./gateway_types.ts";
+import type { ClientIdentity } from "./identity/client_identity.ts";
+import type { TokenClaims } from "./identity/token_verifier.ts";
 import type { MemoryAccount } from "./memory_account.ts";
 import { MessageRate } from "./message_rate.ts";
 import { SendRound } from "./send_round.ts";
+import { TokenSessions } from "./token_sessions.ts";
 import { parseUpgradeQuery, pathOf, type UpgradeQuery } from "./upgrade_query.ts";
 
 /** Distance of the steps in which clients are sent away. */
@@ -45,6 +50,8 @@ export interface GatewayDoorOptions {
   readonly maxConnections: number;
   readonly memory: MemoryAccount;
   readonly ledger: ClientLedger;
+  /** Absent where no tokens are in use. */
+  readonly identity?: ClientIdentity | undefined;
 }
 
 /** One open connection, for operators. */
@@ -63,9 +70,11 @@ export interface ConnectionFacts {
  */
 export class GatewayDoor implements ConnectionOwner {
   readonly limits: WebSocketLimits;
+  readonly compression: WebSocketCompression | undefined;
   readonly handlers: WebSocketHandlers<ClientConnection>;
-  readonly priorityMax: number;
-  readonly outboundBytesMax: number;
+  #priorityMax: number;
+  #outboundBytesMax: number;
+  #maxConnections: number;
   readonly round: SendRound;
   readonly admission: Admission;
   readonly #options: GatewayDoorOptions;
@@ -73,28 +82,37 @@ export class GatewayDoor implements ConnectionOwner {
   readonly #counters: GatewayCounters;
   readonly #ring = new ConnectionRing<ClientConnection>();
   readonly #watch: ConnectionWatch;
-  readonly #rate: MessageRate | undefined;
+  readonly #rate: MessageRate;
   /** Those that were let in and have not opened yet, which they may never do. */
   readonly #arriving = new WeakMap<ClientConnection, UpgradeQuery>();
+  /** What the tokens of some of them say. */
+  readonly #claims = new WeakMap<ClientConnection, TokenClaims>();
+  readonly #tokens: TokenSessions | undefined;
   #isDraining = false;
 
   constructor(options: GatewayDoorOptions) {
-    const { config, core, counters, clock, ledger } = options;
+    const { config, core, counters, clock, ledger, identity } = options;
     this.#options = options;
     this.#core = core;
     this.#counters = counters;
     this.limits = doorLimits(config);
-    this.priorityMax = config.priorityMax;
-    this.outboundBytesMax = config.outboundBytesMax;
+    this.compression = doorCompression(config);
+    this.#priorityMax = config.priorityMax;
+    this.#outboundBytesMax = config.outboundBytesMax;
+    this.#maxConnections = options.maxConnections;
     this.round = new SendRound(clock);
     this.admission = new Admission(config, ledger);
     ledger.connected = () => this.#connectedIds();
-    this.#rate = config.messagesPerSecond > 0
-      ? new MessageRate({ perSecond: config.messagesPerSecond, burst: config.messageBurst, clock })
-      : undefined;
+    this.#rate = new MessageRate({ ...messageRate(config), clock });
     this.#watch = new ConnectionWatch({
       ...options,
       ring: this.#ring,
+      end: (connection, close) => this.#end(connection, close),
+    });
+    this.#tokens = identity && new TokenSessions({
+      identity,
+      clock,
+      counters,
       end: (connection, close) => this.#end(connection, close),
     });
     this.handlers = {
@@ -108,6 +126,27 @@ export class GatewayDoor implements ConnectionOwner {
         if (webSocket.data.isOpen) this.#leave(webSocket.data);
       },
     };
+  }
+
+  get priorityMax(): number {
+    return this.#priorityMax;
+  }
+
+  get outboundBytesMax(): number {
+    return this.#outboundBytesMax;
+  }
+
+  /** Other limits, also for those that are connected. The largest message stays what it was at the
+   * start, and so does whether messages are compressed. */
+  configure(config: GatewayConfig, { maxConnections }: { maxConnections: number }): void {
+    this.#priorityMax = config.priorityMax;
+    this.#outboundBytesMax = config.outboundBytesMax;
+    this.#maxConnections = maxConnections;
+    const { messageBytesMax } = this.limits;
+    Object.assign(this.limits, doorLimits({ ...config, maxMessageSize: messageBytesMax }));
+    this.admission.configure(config);
+    this.#rate.configure(messageRate(config));
+    this.#watch.configure(config);
   }
 
   /** Open connections. */
@@ -181,7 +220,14 @@ export class GatewayDoor implements ConnectionOwner {
     return this.#arriving.get(connection);
   }
 
-  #upgrade(request: UpgradeRequest): UpgradeDecision<ClientConnection> {
+  authenticate(connection: ClientConnection, text: string): boolean {
+    this.#tokens?.refresh(connection, text);
+    return this.#tokens !== undefined;
+  }
+
+  #upgrade(
+    request: UpgradeRequest,
+  ): UpgradeDecision<ClientConnection> | Promise<UpgradeDecision<ClientConnection>> {
     if (pathOf(request.href) !== "/ws") {
       const response = new Response(`{"error":"not found"}`, {
         status: 404,
@@ -190,19 +236,56 @@ export class GatewayDoor implements ConnectionOwner {
       return { accept: false, response };
     }
     const query = parseUpgradeQuery(request.href);
-    const refusal = this.admission.refusal(request, query, {
-      nowMs: this.#options.clock.monotonic(),
-      isFull: this.#ring.size >= this.#options.maxConnections,
-      isDraining: this.#isDraining,
-      isConnected: (id) => this.#core.clientWithId(id)?.session !== undefined,
-    });
-    if (refusal !== undefined) {
-      if (refusal.error === "rate limit exceeded") this.#counters.rateLimitExceeded++;
-      return { accept: false, response: refusalResponse(refusal) };
+    const refusal = this.admission.refusal(request, query, this.#facts());
+    if (refusal !== undefined) return this.#refused(refusal);
+    const offered = bearerOffer(request.headers);
+    // Browsers end a connection on which no protocol of theirs was taken.
+    const protocol = offered === undefined ? {} : { protocol: bearerProtocol };
+    const { identity } = this.#options;
+    const token = offered || query.token;
+    if (identity === undefined || (token === "" && !identity.isRequired)) {
+      return this.#admit(query, protocol);
     }
+    if (token === "") return this.#refused({ status: 401, error: "token required" });
+    return this.#prove(identity, token, { query, protocol });
+  }
+
+  async #prove(
+    identity: ClientIdentity,
+    token: string,
+    { query, protocol }: { query: UpgradeQuery; protocol: { protocol?: string } },
+  ): Promise<UpgradeDecision<ClientConnection>> {
+    const verdict = await identity.prove(token, query.clientId ?? "");
+    if (!verdict.ok) return this.#refused({ status: 401, error: verdict.problem });
+    return this.#admit(query, protocol, verdict.claims);
+  }
+
+  #admit(
+    query: UpgradeQuery,
+    protocol: { protocol?: string },
+    claims?: TokenClaims,
+  ): UpgradeDecision<ClientConnection> {
+    const isProven = claims !== undefined;
+    const refusal = this.admission.refusalOf(query, this.#facts(), { isProven });
+    if (refusal !== undefined) return this.#refused(refusal);
     const connection = new ClientConnection(this, query);
     this.#arriving.set(connection, query);
-    return { accept: true, data: connection };
+    if (isProven) this.#claims.set(connection, claims);
+    return { accept: true, data: connection, ...protocol };
+  }
+
+  #refused(refusal: Refusal): UpgradeDecision<ClientConnection> {
+    if (refusal.error === "rate limit exceeded") this.#counters.rateLimitExceeded++;
+    return { accept: false, response: refusalResponse(refusal) };
+  }
+
+  #facts(): AdmissionFacts {
+    return {
+      nowMs: this.#options.clock.monotonic(),
+      isFull: this.#ring.size >= this.#maxConnections,
+      isDraining: this.#isDraining,
+      isConnected: (id) => this.#core.clientWithId(id)?.session !== undefined,
+    };
   }
 
   #open(webSocket: WebSocketConnection<ClientConnection>): void {
@@ -211,14 +294,26 @@ export class GatewayDoor implements ConnectionOwner {
     const id = query?.clientId;
     if (query === undefined || id === undefined) return webSocket.terminate();
     this.#takeOver(id);
+    // Tokens of several were found good before one of them opened.
+    if (this.#ring.size >= this.#maxConnections) {
+      return webSocket.close(doorClose.full.code, doorClose.full.reason);
+    }
     const client = this.#core.clientNamed(id);
     connection.opened(client, webSocket);
     client.session = connection;
     this.#counters.connectionsTotal++;
     this.#ring.add(connection);
     this.#watch.joined(connection);
-    this.#rate?.fill(connection);
-    const { ledger } = this.#options;
+    this.#rate.fill(connection);
+    const { ledger, identity } = this.#options;
+    const claims = this.#claims.get(connection);
+    if (claims !== undefined) {
+      this.#tokens?.opened(connection, claims);
+      this.#claims.delete(connection);
+      // From now on nobody gets at this id without a proof, whether it is here or away.
+      const isOpenOtherwise = !identity?.isRequired && !query.hasIdentity;
+      if (isOpenOtherwise && ledger.check(id, "") === "free") ledger.newToken(id);
+    }
     if (query.hasIdentity) {
       const isOwner = query.resume !== "" && ledger.check(id, query.resume) === "owner";
       const token = isOwner ? query.resume : ledger.newToken(id);
@@ -245,8 +340,8 @@ export class GatewayDoor implements ConnectionOwner {
     if (!connection.isOpen) return;
     this.#watch.heard(connection);
     this.#counters.messagesReceived++;
-    if (this.#rate !== undefined && !this.#rate.take(connection, this.#watch.nowMs)) {
-      this.#overRate(this.#rate, connection, message);
+    if (!this.#rate.take(connection, this.#watch.nowMs)) {
+      this.#overRate(connection, message);
     } else if (typeof message === "string") {
       this.#core.text(connection, message);
     } else {
@@ -254,8 +349,8 @@ export class GatewayDoor implements ConnectionOwner {
     }
   }
 
-  #overRate(rate: MessageRate, connection: ClientConnection, message: string | Uint8Array): void {
-    const verdict = rate.refuse(connection, message);
+  #overRate(connection: ClientConnection, message: string | Uint8Array): void {
+    const verdict = this.#rate.refuse(connection, message);
     if (verdict.kind === "ping") {
       this.#counters.pingsDropped++;
       return;
@@ -276,9 +371,14 @@ export class GatewayDoor implements ConnectionOwner {
     connection.ended();
     this.#ring.remove(connection);
     this.#watch.left(connection);
-    this.#rate?.forget(connection);
+    this.#rate.forget(connection);
+    this.#tokens?.left(connection);
     if (client.session === connection) client.session = undefined;
     this.#options.ledger.departed(client.id);
     this.#core.left(connection);
   }
+}
+
+function messageRate(config: GatewayConfig): { perSecond: number; burst: number } {
+  return { perSecond: config.messagesPerSecond, burst: config.messageBurst };
 }

@@ -1,4 +1,5 @@
 import type { RecentLatency } from "./gateway_counters.ts";
+import type { MessageHistory } from "./history/message_history.ts";
 import type { GatewayCounters } from "./gateway_types.ts";
 import { type MessageLog, noSlot } from "./log/message_log_types.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -10,6 +11,7 @@ export interface FigureSources {
   readonly log: MessageLog;
   readonly upstreams: Upstreams;
   readonly mailbox: Mailbox;
+  readonly history: MessageHistory;
   readonly ackLatency: RecentLatency;
   readonly forwardLatency: RecentLatency;
   readonly bufferCapacity: number;
@@ -30,8 +32,11 @@ export interface FigureSources {
 }
 
 /** Names of those that only grow; all others are of the moment. */
-export const gatewayCounterNames: ReadonlySet<string> = new Set<string>(
-  [
+export const gatewayCounterNames: ReadonlySet<string> = new Set<string>([
+  "historyDropped",
+  "historyWriteFailures",
+  "historyDamaged",
+  ...[
     "connectionsTotal",
     "messagesReceived",
     "messagesSent",
@@ -52,7 +57,7 @@ export const gatewayCounterNames: ReadonlySet<string> = new Set<string>(
     "droppedOldest",
     "expired",
   ] satisfies (keyof GatewayCounters)[],
-);
+]);
 
 const mebibyte = 2 ** 20;
 
@@ -70,6 +75,7 @@ export function gatewayFigures(sources: FigureSources): Record<string, number> {
     pending += target.pending;
   }
   counters.upstreamReconnects = reconnects;
+  const history = sources.history.figures;
   const { oldest } = log;
   const oldestMs = oldest === noSlot ? 0 : Math.max(0, sources.nowMs - log.stampMs(oldest));
   return {
@@ -87,8 +93,12 @@ export function gatewayFigures(sources: FigureSources): Record<string, number> {
     rateLimitClients: sources.limitedAddresses,
     rateLimitAvgTokens: rounded(sources.averageTokens),
     rateLimitQPS: sources.requestsPerSecond,
-    historyClients: 0,
-    historyMessages: 0,
+    historyClients: history.clients,
+    historyMessages: history.messages,
+    historyBytes: history.bytes,
+    historyDropped: history.dropped,
+    historyWriteFailures: history.failures,
+    historyDamaged: history.damaged,
     uptimeSeconds: Math.floor(sources.uptimeMs / 1_000),
     bufferDepth: log.depth,
     bufferBytes: log.bytes,

@@ -1,4 +1,5 @@
 import type { GatewayConfig } from "../config/gateway_config.ts";
+import { isJwtOn } from "../config/jwt_keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { CryptoPort } from "../ports/crypto.ts";
 import type { FilesPort } from "../ports/files.ts";
@@ -14,6 +15,7 @@ import {
   UpstreamMessage,
 } from "../wire/gateway_message.ts";
 import { FrameBatch } from "../wire/websocket_frame.ts";
+import type { ClientIdentity } from "./identity/client_identity.ts";
 import { ClientLedger } from "./client_ledger.ts";
 import { Clients } from "./clients.ts";
 import { dedupPerClient, dedupTotal, DedupWindow } from "./dedup_window.ts";
@@ -24,8 +26,10 @@ import { GatewayDoor } from "./gateway_door.ts";
 import { gatewayFigures } from "./gateway_figures.ts";
 import type { GatewayCounters } from "./gateway_types.ts";
 import type { Link, LinkOwner } from "./link_types.ts";
+import { MessageHistory } from "./history/message_history.ts";
 import { openMessageLog, type RecoveredLog } from "./log/message_log.ts";
 import type { LogClient, MessageLog, MessageLogOwner } from "./log/message_log_types.ts";
+import type { HistoryReplays } from "./history_replays.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MemoryAccount } from "./memory_account.ts";
 import { MessageGateway } from "./message_gateway.ts";
@@ -69,26 +73,39 @@ export type GatewayOpening =
   /** One line: what was tried, what was found. */
   | { readonly ok: false; readonly reason: string };
 
+/** What became of another configuration. */
+export type GatewayChange =
+  | { readonly ok: true; readonly hasOtherRules: boolean }
+  /** One line. */
+  | { readonly ok: false; readonly reason: string };
+
 /** The message gateway, put together: log, upstreams, connections and figures. */
 export class GatewayServer {
   readonly door: GatewayDoor;
   readonly core: MessageGateway;
   readonly log: MessageLog;
+  readonly history: MessageHistory;
   readonly upstreams: Upstreams;
   readonly counters: GatewayCounters = emptyGatewayCounters();
   readonly #options: GatewayServerOptions;
+  /** Reads its keys again when it is told to; absent where no tokens are in use. */
+  readonly identity: ClientIdentity | undefined;
   readonly #clients: Clients;
   readonly #ledger: ClientLedger;
   readonly #memory: MemoryAccount;
   readonly #mailbox: Mailbox;
+  readonly #replays: HistoryReplays;
   readonly #lateness = new RecentLatency();
   readonly #startedAt: number;
+  #config: GatewayConfig;
   #stopTicks = () => {};
   #stopSummaries = () => {};
 
   /** Reads what the last run left, and begins to connect to the upstreams that it is for. */
   static async open(options: GatewayServerOptions): Promise<GatewayOpening> {
     const { ports, config, logger } = options;
+    const identity = await openIdentity(options);
+    if (identity?.ok === false) return identity;
     const { persistFile } = config.buffer;
     const clients = new Clients(new DataView(ports.random.bytes(4).buffer).getInt32(0));
     const ledger = new ClientLedger({
@@ -114,21 +131,46 @@ export class GatewayServer {
       logger.info({ messages: report.messages }, "messages of the last run are sent now");
     }
     await ledger.open();
-    const gateway = new GatewayServer(options, { clients, ledger, ...opened });
+    const history = await MessageHistory.open({
+      ...ports,
+      config: config.history,
+      persistFile,
+      fsync: config.buffer.fsync,
+      maxMemoryMB: config.memory.maxMemoryMB,
+      files: ports.logFiles,
+      logger,
+    });
+    const gateway = new GatewayServer(options, {
+      history,
+      clients,
+      ledger,
+      ...opened,
+      identity: identity?.identity,
+    });
     owner.core = gateway.core;
     return { ok: true, gateway };
   }
 
   private constructor(
     options: GatewayServerOptions,
-    parts: { clients: Clients; ledger: ClientLedger; log: MessageLog; recovered: RecoveredLog },
+    parts: {
+      history: MessageHistory;
+      clients: Clients;
+      ledger: ClientLedger;
+      log: MessageLog;
+      recovered: RecoveredLog;
+      identity: ClientIdentity | undefined;
+    },
   ) {
     const { ports, config } = options;
     const { clock } = ports;
-    const { clients, ledger, log, recovered } = parts;
+    const { history, clients, ledger, log, recovered, identity } = parts;
+    this.history = history;
+    this.identity = identity;
     const { counters } = this;
     this.log = log;
     this.#options = options;
+    this.#config = config;
     this.#clients = clients;
     this.#ledger = ledger;
     this.#startedAt = clock.monotonic();
@@ -142,14 +184,26 @@ export class GatewayServer {
       delivered: (slot) => this.core.delivered(slot),
       mayRetry: (slot) => this.core.mayRetry(slot),
     };
+    const chunking = {
+      messageBytesMax: config.upstreamMaxMessageSize,
+      sha256: () => ports.crypto.newSha256(),
+    };
     const batch = new FrameBatch((count) => ports.random.bytes(count));
-    const upstreams = this.upstreams = new Upstreams(config.routes, (url, index) => {
-      const target = new UpstreamTarget({ url, index }, { log, clients, owner });
-      if (url !== "") target.connect(this.#newLink(target, downstream, batch));
-      return target;
+    const upstreams = this.upstreams = new Upstreams(config.routes, {
+      log,
+      clients,
+      clock,
+      make: (what, moves) => {
+        const target = new UpstreamTarget(what, { log, clients, owner, moves, chunking });
+        if (what.url !== "") target.connect(this.#newLink(target, downstream, batch));
+        return target;
+      },
     });
     const wasSeen = (id: string) => ledger.lastSeen(id) !== undefined;
     const downstream: Downstream = new Downstream({
+      history,
+      clock,
+      heldBytesMax: config.outboundBytesMax,
       log,
       clients,
       upstreams,
@@ -158,9 +212,12 @@ export class GatewayServer {
       stamp,
       wasSeen,
     });
+    this.#replays = downstream.replays;
     const core = this.core = new MessageGateway({
+      history,
       config,
       clock,
+      crypto: ports.crypto,
       counters,
       memory,
       clients,
@@ -179,9 +236,11 @@ export class GatewayServer {
       maxConnections: options.maxConnections,
       memory,
       ledger,
+      identity,
     });
     restoreMessages(recovered, { log, clients, upstreams, mailbox, known, clock });
     this.#startTicks();
+    this.#startSummaries();
   }
 
   /** Why it cannot promise anything now, in a few words; undefined while all is well. */
@@ -191,7 +250,8 @@ export class GatewayServer {
 
   /** The figures under the names of the JSON metrics. */
   figures(): Record<string, number> {
-    const { ports, config } = this.#options;
+    const { ports } = this.#options;
+    const config = this.#config;
     const { clock } = ports;
     const { addresses } = this.door.admission;
     const now = clock.monotonic();
@@ -200,6 +260,7 @@ export class GatewayServer {
       log: this.log,
       upstreams: this.upstreams,
       mailbox: this.#mailbox,
+      history: this.history,
       ackLatency: this.core.acknowledgements.latency,
       forwardLatency: this.core.forwardLatency,
       bufferCapacity: config.buffer.size,
@@ -214,6 +275,33 @@ export class GatewayServer {
       uptimeMs: now - this.#startedAt,
       nowMs: clock.now(),
     });
+  }
+
+  /**
+   * Takes over what can change while it runs, and keeps all connections: routes, limits, times and
+   * what becomes of messages that wait. Resolves when messages that wait are on their new ways.
+   * When it cannot, nothing has changed.
+   */
+  async configure(
+    config: GatewayConfig,
+    { maxConnections }: { maxConnections: number },
+  ): Promise<GatewayChange> {
+    const keysRefused = isJwtOn(config.jwt) ? await this.identity?.reload(config.jwt) : undefined;
+    if (keysRefused !== undefined) return { ok: false, reason: keysRefused };
+    const hasOtherRules = !await this.upstreams.hasRules(config.routes);
+    if (hasOtherRules) {
+      const reason = await this.upstreams.replaceRules(config.routes);
+      if (reason !== undefined) return { ok: false, reason };
+    }
+    this.#config = config;
+    this.door.configure(config, { maxConnections });
+    this.core.configure(config);
+    this.#memory.configure(config.memory);
+    this.#mailbox.configure(config.waiting);
+    this.#ledger.configure(config.waiting);
+    this.history.reconfigure(config.history);
+    this.#startSummaries();
+    return { ok: true, hasOtherRules };
   }
 
   /** From now on nobody comes in, and no message is taken. */
@@ -233,7 +321,7 @@ export class GatewayServer {
     await Promise.all([this.door.closeAll(drainMs), this.#sendWhatWaits(drainMs)]);
     await Promise.all(this.upstreams.all().map((target) => target.link?.stop()));
     this.#stopTicks();
-    await Promise.all([this.log.close(), this.#ledger.close()]);
+    await Promise.all([this.log.close(), this.#ledger.close(), this.history.close()]);
   }
 
   /** Waits until upstreams that can be reached have all that is for them. */
@@ -275,7 +363,8 @@ export class GatewayServer {
       owner,
       logger,
       upstreamAck: config.buffer.upstreamAck,
-      messageBytesMax: config.maxMessageSize + answerBytesMore,
+      messageBytesMax: Math.max(config.maxMessageSize, config.upstreamMaxMessageSize) +
+        answerBytesMore,
       batch,
     });
   }
@@ -290,14 +379,29 @@ export class GatewayServer {
       this.#lateness.add(Math.max(0, now - dueAt));
       dueAt = now + tickMs;
       this.#memory.set("waiting", this.#mailbox.bytes);
-      this.#memory.set("queues", this.log.bytes - this.#mailbox.bytes);
-      if (++ticks % ticksPerExpiry === 0) this.core.disposal.expire();
+      // Behind a disk that hangs, delivered messages stay as well.
+      const queued = Math.max(this.log.bytes, this.log.unwrittenBytes);
+      this.#memory.set("queues", queued - this.#mailbox.bytes);
+      this.#memory.set("history", this.history.memoryBytes + this.#replays.heldBytes);
+      if (++ticks % ticksPerExpiry === 0) {
+        this.core.disposal.expire();
+        this.upstreams.leaveUnnamed();
+        this.core.transfers.expire();
+        this.history.tick();
+      }
       if (ticks % ticksPerPeriod !== 0) return;
       this.#lateness.turn();
       this.core.acknowledgements.latency.turn();
       this.core.forwardLatency.turn();
     });
-    const { enabled, logIntervalMs } = config.metrics;
+  }
+
+  #startSummaries(): void {
+    const { ports, logger } = this.#options;
+    const { clock } = ports;
+    this.#stopSummaries();
+    this.#stopSummaries = () => {};
+    const { enabled, logIntervalMs } = this.#config.metrics;
     if (!enabled || logIntervalMs === 0) return;
     this.#stopSummaries = clock.every(logIntervalMs, () => {
       const figures = this.figures();
@@ -307,6 +411,13 @@ export class GatewayServer {
       );
     });
   }
+}
+
+/** What is for tokens is loaded where they are in use. */
+async function openIdentity({ config, ports }: GatewayServerOptions) {
+  if (!isJwtOn(config.jwt)) return undefined;
+  const { ClientIdentity } = await import("./identity/client_identity.ts");
+  return await ClientIdentity.open(config.jwt, ports);
 }
 
 /** What the regular line in the log shows. */

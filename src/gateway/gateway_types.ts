@@ -1,6 +1,7 @@
 import type { HttpPeer } from "../ports/http.ts";
 import type { UpstreamStrategy } from "../config/gateway_config.ts";
 import type { LogClient, Slot } from "./log/message_log_types.ts";
+import type { HistoryRequest } from "./upgrade_query.ts";
 
 /**
  * All that is known of one client id: of its connection, its route, and the messages that wait. One
@@ -10,14 +11,17 @@ export interface Client extends LogClient {
   /** Bytes of its id as a JSON string; 0 until they were counted. */
   quotedBytes: number;
   session: ClientSession | undefined;
-  /** Where its messages go; undefined until that was looked up, null when there is no rule for it. */
-  route: Route | null | undefined;
+  /** Where its messages go; undefined until that was looked up. Of rules that have been replaced
+   * meanwhile it says nothing. */
+  route: Route | undefined;
   /** The upstream of its route that was chosen for it, and after how many changes of which of them
    * can be reached. */
   upstream: Upstream | undefined;
   chosenAt: number;
-  /** Its messages on their way to an upstream. */
+  /** Its messages on their way to an upstream: all of them are with `upstream`. */
   pendingUp: number;
+  /** Of them, those that a link has taken. */
+  onLink: number;
   /** First and last message that waits for its return. */
   waitingFirst: Slot;
   waitingLast: Slot;
@@ -63,6 +67,13 @@ export interface ClientSession {
   sendBinary(bytes: Uint8Array): "sent" | "slow" | "gone";
   /** Several messages in as few writes as can be; all of them or none. */
   sendAll(texts: readonly string[]): "sent" | "slow" | "gone";
+  /** A control message with the action `auth` came, which it answers itself; false where no tokens
+   * are in use. */
+  authenticate(text: string): boolean;
+  /** Whether at most half of its outbound queue is taken; if not, `GatewayCore.drained` follows. */
+  hasRoom(): boolean;
+  /** Present where it asked for its history; to be read in `GatewayCore.joined`. */
+  readonly history: HistoryRequest | undefined;
   /** The message that is being handled was a heartbeat: it does not count against the rate. */
   exemptPing(): void;
   /** Ends it; `left` is called before this returns. */
@@ -97,6 +108,7 @@ export type GatewayErrorCode =
   | "duplicate_id"
   | "memory_pressure"
   | "rate_limited"
+  | "unauthorized"
   | "draining"
   | "unknown_transfer"
   | "bad_transfer";

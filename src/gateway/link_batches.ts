@@ -2,6 +2,7 @@ import { type FrameBatch, frameOpcode, readUint64, writeUint64 } from "../wire/w
 import type { ConfirmedBy } from "./link_life.ts";
 import type { LinkQueue } from "./link_types.ts";
 import { noSlot, type Slot } from "./log/message_log_types.ts";
+import { longBytesMin, type LongMessage } from "./long_messages.ts";
 import { SendWindow } from "./send_window.ts";
 
 export interface LinkLimits {
@@ -30,6 +31,11 @@ export const linkLimits: LinkLimits = {
   stopMs: 2_000,
 };
 
+interface LongInProgress {
+  readonly slot: Slot;
+  readonly pieces: LongMessage;
+}
+
 /** Payload of our pings: the number of the last message before. */
 const PING_BYTES = 8;
 
@@ -50,6 +56,8 @@ export class LinkBatches {
   /** Payload of the last ping that is not answered; an older one need not be (RFC 6455 §5.5.3). */
   #pongDue: Uint8Array | undefined;
   #sentBefore = 0;
+  /** The message that goes piece by piece now. */
+  #long: LongInProgress | undefined;
   readonly #sent: (slot: Slot) => void;
 
   constructor(options: { queue: LinkQueue; frames: FrameBatch; limits: LinkLimits }) {
@@ -72,7 +80,10 @@ export class LinkBatches {
   reset(): Slot[] {
     this.#pongDue = undefined;
     this.#lastPinged = 0;
-    return this.window.takeAll();
+    const slots = this.window.takeAll();
+    if (this.#long !== undefined) slots.push(this.#long.slot);
+    this.#long = undefined;
+    return slots;
   }
 
   /** The upstream pings: the next batch begins with a pong. */
@@ -85,24 +96,58 @@ export class LinkBatches {
   fill(confirmedBy: ConfirmedBy): boolean {
     const queue = this.#queue;
     const frames = this.#frames;
-    const window = this.window;
     frames.clear();
     if (this.#pongDue !== undefined) {
       frames.control(frameOpcode.pong, this.#pongDue);
       this.#pongDue = undefined;
     }
-    this.#sentBefore = window.lastNumber;
+    this.#sentBefore = this.window.lastNumber;
     let needsPong = false;
     while (frames.length < this.#limits.batchBytes && this.hasRoom(confirmedBy)) {
+      if (this.#long !== undefined) {
+        needsPong = this.#goOn(this.#long, confirmedBy) || needsPong;
+        continue;
+      }
       const slot = queue.take();
       this.isDrained = slot === noSlot;
       if (this.isDrained) break;
       const bytes = queue.messageBytes(slot);
-      const at = frames.begin(frameOpcode.text, bytes);
-      frames.finish(queue.writeMessage(slot, frames.array, at));
-      const hasId = queue.hasMessageId(slot);
-      window.push(slot, bytes, hasId);
-      if (!hasId || confirmedBy !== "acks") needsPong = true;
+      const pieces = bytes > longBytesMin ? queue.long(slot, bytes) : undefined;
+      if (pieces !== undefined) this.#long = { slot, pieces };
+      else needsPong = this.#putWhole(slot, bytes, confirmedBy) || needsPong;
+    }
+    return needsPong;
+  }
+
+  /** Puts one message into the batch. Answers whether a pong confirms it. */
+  #putWhole(slot: Slot, bytes: number, confirmedBy: ConfirmedBy): boolean {
+    const frames = this.#frames;
+    const at = frames.begin(frameOpcode.text, bytes);
+    frames.finish(this.#queue.writeMessage(slot, frames.array, at));
+    return this.#isOnItsWay(slot, bytes, confirmedBy);
+  }
+
+  #isOnItsWay(slot: Slot, bytes: number, confirmedBy: ConfirmedBy): boolean {
+    const hasId = this.#queue.hasMessageId(slot);
+    this.window.push(slot, bytes, hasId);
+    return !hasId || confirmedBy !== "acks";
+  }
+
+  /** Puts the next piece of a long message into the batch, and messages of other clients behind it.
+   * It counts as sent with its last piece. Answers whether a pong confirms one of them. */
+  #goOn({ slot, pieces }: LongInProgress, confirmedBy: ConfirmedBy): boolean {
+    if (pieces.put(this.#frames)) {
+      this.#long = undefined;
+      return this.#isOnItsWay(slot, pieces.bytes, confirmedBy);
+    }
+    if (!pieces.letsOthersPass) return false;
+    const queue = this.#queue;
+    let needsPong = false;
+    while (this.#frames.length < this.#limits.batchBytes && this.hasRoom(confirmedBy)) {
+      const other = queue.takeOther(slot);
+      if (other === noSlot) break;
+      const bytes = queue.messageBytes(other);
+      needsPong = this.#putWhole(other, bytes, confirmedBy) || needsPong;
     }
     return needsPong;
   }

@@ -1,4 +1,5 @@
 import type { Slot } from "./log/message_log_types.ts";
+import type { LongMessage } from "./long_messages.ts";
 
 /** The messages that wait for one upstream, as its link sees them. All calls are synchronous. */
 export interface LinkQueue {
@@ -9,6 +10,11 @@ export interface LinkQueue {
   messageBytes(slot: Slot): number;
   /** Writes it as UTF-8, unmasked; returns the position behind it. */
   writeMessage(slot: Slot, into: Uint8Array, at: number): number;
+  /** How a message of so many bytes is sent piece by piece; undefined when it is to be written whole.
+   * Asked of messages above `longBytesMin`. */
+  long(slot: Slot, bytes: number): LongMessage | undefined;
+  /** As `take`, but none of the client that this message is of. */
+  takeOther(slot: Slot): Slot;
   /** Whether an upstream can acknowledge it by its id. */
   hasMessageId(slot: Slot): boolean;
   /** It has left for the upstream (bytes handed to the socket); once per send. */

@@ -9,12 +9,17 @@ import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
  */
 export class Mailbox {
   readonly #log: MessageLog;
-  readonly #limits: WaitingConfig;
+  #limits: WaitingConfig;
   #count = 0;
   #bytes = 0;
 
   constructor(log: MessageLog, limits: WaitingConfig) {
     this.#log = log;
+    this.#limits = limits;
+  }
+
+  /** Other limits, for what comes from now on. */
+  configure(limits: WaitingConfig): void {
     this.#limits = limits;
   }
 

@@ -13,9 +13,9 @@ const relaxedShare = 0.6;
  * that is lower). Each part owns its kind.
  */
 export class MemoryAccount {
-  readonly limitBytes: number;
-  readonly #watermarkBytes: number;
-  readonly #relaxedBytes: number;
+  #limitBytes = 0;
+  #watermarkBytes = 0;
+  #relaxedBytes = 0;
   readonly #bytes: Record<MemoryKind, number> = {
     queues: 0,
     waiting: 0,
@@ -27,9 +27,18 @@ export class MemoryAccount {
   #refuses: "nothing" | "large" | "all" = "nothing";
 
   constructor(limits: { readonly maxMemoryMB: number; readonly highWatermark: number }) {
-    this.limitBytes = limits.maxMemoryMB * 1_048_576;
-    this.#watermarkBytes = this.limitBytes * limits.highWatermark;
-    this.#relaxedBytes = Math.min(this.limitBytes * relaxedShare, this.#watermarkBytes);
+    this.configure(limits);
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  configure(limits: { readonly maxMemoryMB: number; readonly highWatermark: number }): void {
+    this.#limitBytes = limits.maxMemoryMB * 1_048_576;
+    this.#watermarkBytes = this.#limitBytes * limits.highWatermark;
+    this.#relaxedBytes = Math.min(this.#limitBytes * relaxedShare, this.#watermarkBytes);
+    this.#judge();
   }
 
   get totalBytes(): number {
@@ -64,7 +73,7 @@ export class MemoryAccount {
   }
 
   #judge(): void {
-    if (this.#total >= this.limitBytes) this.#refuses = "all";
+    if (this.#total >= this.#limitBytes) this.#refuses = "all";
     else if (this.#refuses === "nothing" && this.#total > this.#watermarkBytes) {
       this.#refuses = "large";
     } else if (this.#refuses !== "nothing" && this.#total < this.#relaxedBytes) {

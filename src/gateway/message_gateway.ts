@@ -1,12 +1,15 @@
 import type { BufferConfig, GatewayConfig } from "../config/gateway_config.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { CryptoPort } from "../ports/crypto.ts";
 import { binaryMembers, errorFrame, pongFrame } from "../wire/gateway_frames.ts";
 import { ClientMessage, readClientMessage } from "../wire/gateway_message.ts";
 import { Acknowledgements, storeFails } from "./acknowledgements.ts";
+import { ClientTransfers, type WholeMessage } from "./client_transfers.ts";
 import type { Clients } from "./clients.ts";
 import type { DedupWindow } from "./dedup_window.ts";
 import { Disposal } from "./disposal.ts";
 import type { Downstream } from "./downstream.ts";
+import type { MessageHistory } from "./history/message_history.ts";
 import { RecentLatency } from "./gateway_counters.ts";
 import type {
   Client,
@@ -15,6 +18,7 @@ import type {
   GatewayCounters,
   GatewayErrorCode,
 } from "./gateway_types.ts";
+import type { MessageBody } from "./log/message_body.ts";
 import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
 import type { MemoryAccount } from "./memory_account.ts";
 import type { StampClock } from "./stamp_clock.ts";
@@ -31,6 +35,7 @@ const pongMsMin = 1_000;
 export interface MessageGatewayParts {
   readonly config: GatewayConfig;
   readonly clock: Clock;
+  readonly crypto: CryptoPort;
   readonly counters: GatewayCounters;
   readonly memory: MemoryAccount;
   readonly clients: Clients;
@@ -38,6 +43,7 @@ export interface MessageGatewayParts {
   readonly known: DedupWindow;
   readonly upstreams: Upstreams;
   readonly downstream: Downstream;
+  readonly history: MessageHistory;
   readonly stamp: StampClock;
 }
 
@@ -45,13 +51,15 @@ export interface MessageGatewayParts {
 export class MessageGateway implements GatewayCore, TargetOwner {
   readonly acknowledgements: Acknowledgements;
   readonly disposal: Disposal;
+  readonly transfers: ClientTransfers;
   readonly forwardLatency: RecentLatency = new RecentLatency();
   readonly #parts: MessageGatewayParts;
-  readonly #buffer: BufferConfig;
+  #buffer: BufferConfig;
   readonly #counters: GatewayCounters;
   readonly #log: MessageLog;
   readonly #clients: Clients;
   readonly #stamp: StampClock;
+  readonly #history: MessageHistory;
   readonly #message = new ClientMessage();
   #isDraining = false;
 
@@ -62,13 +70,25 @@ export class MessageGateway implements GatewayCore, TargetOwner {
     this.#log = parts.log;
     this.#clients = parts.clients;
     this.#stamp = parts.stamp;
+    this.#history = parts.history;
     this.acknowledgements = new Acknowledgements(parts);
     this.disposal = new Disposal(parts);
+    this.transfers = new ClientTransfers({
+      ...parts,
+      maxMessageSize: parts.config.maxMessageSize,
+      refuse: (session, { code, text, messageId }) => this.#refuse(session, code, text, messageId),
+    });
   }
 
   /** From now on new messages are answered `draining`. */
   startDraining(): void {
     this.#isDraining = true;
+  }
+
+  /** What can change while it runs. */
+  configure(config: GatewayConfig): void {
+    this.#buffer = config.buffer;
+    this.disposal.configure(config);
   }
 
   clientNamed(id: string): Client {
@@ -82,15 +102,17 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   joined(session: ClientSession): void {
     // Its upstream may have something for it before it says anything itself.
     this.#parts.upstreams.routeOf(session.client);
-    this.#parts.downstream.sendWaiting(session.client);
+    this.#parts.downstream.replays.joined(session);
   }
 
   left(session: ClientSession): void {
+    this.transfers.left(session);
+    this.#parts.downstream.replays.left(session);
     this.#clients.tidy(session.client);
   }
 
   drained(session: ClientSession): void {
-    this.#parts.downstream.sendWaiting(session.client);
+    this.#parts.downstream.replays.drained(session);
   }
 
   text(session: ClientSession, text: string): void {
@@ -101,7 +123,12 @@ export class MessageGateway implements GatewayCore, TargetOwner {
     } else if (message.isPing) {
       this.#answerPing(session);
     } else if (message.type === 2 && message.action === "auth") {
-      this.#refuse(session, "bad_message", "no tokens are in use here");
+      if (!session.authenticate(text)) {
+        this.#refuse(session, "bad_message", "no tokens are in use here");
+      }
+    } else if (message.type === 2 && message.action === "ack") {
+      // Sent back by an upstream that never acknowledges, it would pass for an acknowledgement.
+      this.#refuse(session, "bad_message", "acknowledgements are for upstreams to send");
     } else {
       const wantsAck = message.messageId !== "" && (message.ack ?? session.wantsAcks);
       this.#take(session, {
@@ -114,8 +141,13 @@ export class MessageGateway implements GatewayCore, TargetOwner {
   }
 
   binary(session: ClientSession, bytes: Uint8Array): void {
-    const members = binaryMembers(bytes);
-    this.#take(session, { members, messageId: "", priority: 0, wantsAck: false });
+    const whole = this.transfers.frame(session, bytes);
+    if (whole === "other") {
+      const members = binaryMembers(bytes);
+      this.#take(session, { members, messageId: "", priority: 0, wantsAck: false });
+    } else if (whole !== undefined) {
+      this.#takeWhole(session, whole);
+    }
   }
 
   sent(slot: Slot): void {
@@ -140,6 +172,19 @@ export class MessageGateway implements GatewayCore, TargetOwner {
     return this.disposal.mayRetry(slot);
   }
 
+  #takeWhole(session: ClientSession, whole: WholeMessage): void {
+    const { start, body } = whole;
+    const { messageId, ack, priority } = start;
+    const wantsAck = messageId !== "" && (ack ?? session.wantsAcks);
+    this.#take(session, {
+      members: body,
+      metadata: `"type":1${start.members === "" ? "" : `,${start.members}`}`,
+      messageId,
+      priority: Math.min(priority, session.priorityMax),
+      wantsAck: wantsAck && this.#log.isDurable,
+    });
+  }
+
   #take(session: ClientSession, message: TakenMessage): void {
     const { upstreams, memory } = this.#parts;
     const { client } = session;
@@ -154,7 +199,8 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       this.#refuse(session, "no_route", "no route for this client", messageId);
       return;
     }
-    if (!memory.admits(bytes)) {
+    // What came in chunks was admitted when it was announced.
+    if (typeof members === "string" && !memory.admits(bytes)) {
       this.#refuse(session, "memory_pressure", "too much is waiting here", messageId);
       return;
     }
@@ -180,6 +226,7 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       return;
     }
     if (message.wantsAck) this.acknowledgements.remember(session, slot, messageId);
+    if (messageId !== "" && this.#history.isEnabled) this.#note(client, message);
     client.pendingUp++;
     client.upstream = upstream;
     upstream.push(slot);
@@ -198,11 +245,28 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       stampNs: stamp.ns,
       body: message.members,
     } as const;
+    // All that waits would be dropped for one that has no room even then.
+    if (entry.body.length > this.#buffer.maxBytes) return noSlot;
     for (;;) {
       const slot = this.#log.append(entry);
       if (slot !== noSlot) return slot;
       if (this.#buffer.overflow === "reject" || !this.disposal.dropOldest()) return noSlot;
     }
+  }
+
+  /** Puts a message into the history, with the stamp that it was given just now. */
+  #note(client: Client, { members, messageId, metadata }: TakenMessage): void {
+    const text = typeof members === "string" ? members : members.memory.subarray(members.from);
+    const { ms: stampMs, ns: stampNs } = this.#stamp;
+    this.#history.add({
+      clientId: client.id,
+      isUp: true,
+      messageId,
+      stampMs,
+      stampNs,
+      text,
+      ...(metadata === undefined ? {} : { metadata }),
+    });
   }
 
   #answerPing(session: ClientSession): void {
@@ -230,7 +294,9 @@ export class MessageGateway implements GatewayCore, TargetOwner {
 }
 
 interface TakenMessage {
-  readonly members: string;
+  readonly members: string | MessageBody;
+  /** Of a body in bytes: its members without the data. */
+  readonly metadata?: string;
   readonly messageId: string;
   readonly priority: number;
   readonly wantsAck: boolean;

@@ -3,6 +3,10 @@ import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
 /** Priorities of messages: 0 (usual) to 9 (goes first). */
 const priorities = 10;
 
+/** Messages of one client that are passed over for one of another: more would cost more than they
+ * delay. */
+const passedOverMax = 256;
+
 /**
  * Messages in the order in which they are to go to one upstream: by priority, and in the order of
  * their arrival among equal ones. It is linked through the messages themselves, so that it takes no
@@ -63,6 +67,23 @@ export class MessageQueue {
     const slot = this.#first[31 - Math.clz32(this.#filled)] as Slot;
     this.remove(slot);
     return slot;
+  }
+
+  /** Takes out the next one of any client but that with this number; noSlot when none is near, or it
+   * is longer than `bytesMax`. */
+  takeOther(clientIndex: number, bytesMax: number): Slot {
+    if (this.#filled === 0) return noSlot;
+    const log = this.#log;
+    let slot = this.#first[31 - Math.clz32(this.#filled)] as Slot;
+    for (let looked = 0; looked < passedOverMax && slot !== noSlot; looked++) {
+      if (log.clientIndex(slot) !== clientIndex) {
+        if (log.bodyBytes(slot) > bytesMax) return noSlot;
+        this.remove(slot);
+        return slot;
+      }
+      slot = log.next(slot);
+    }
+    return noSlot;
   }
 
   /** Takes out one that is in this queue. */

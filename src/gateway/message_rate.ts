@@ -17,19 +17,25 @@ export type RateVerdict =
   | { readonly kind: "refused"; readonly frame: string }
   | { readonly kind: "flood" };
 
-/** The message rate of each connection, which carries its own two numbers for it. */
+/** The message rate of each connection, which carries its own two numbers for it; 0 a second: no
+ * limit. */
 export class MessageRate {
-  readonly #perSecond: number;
-  readonly #burst: number;
+  #perSecond = 0;
+  #burst = 1;
   readonly #clock: Clock;
   readonly #message = new ClientMessage();
   /** Connections that were refused something not long ago. */
   readonly #refused = new Map<ClientConnection, { sinceMs: number; count: number }>();
 
   constructor({ perSecond, burst, clock }: { perSecond: number; burst: number; clock: Clock }) {
+    this.#clock = clock;
+    this.configure({ perSecond, burst });
+  }
+
+  /** Another rate, also for those that are connected. */
+  configure({ perSecond, burst }: { perSecond: number; burst: number }): void {
     this.#perSecond = perSecond;
     this.#burst = Math.max(1, burst);
-    this.#clock = clock;
   }
 
   fill(connection: ClientConnection): void {
@@ -40,6 +46,7 @@ export class MessageRate {
   /** Whether one more message may pass. `coarseMs` is the clock's time some while ago: it is asked
    * only when that has moved, or nothing is left. */
   take(connection: ClientConnection, coarseMs: number): boolean {
+    if (this.#perSecond === 0) return true;
     if (connection.credit < 1 || connection.creditAtMs < coarseMs) {
       const now = this.#clock.monotonic();
       const seconds = (now - connection.creditAtMs) / 1_000;

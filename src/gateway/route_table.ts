@@ -1,4 +1,8 @@
 import type { RouteRule } from "../config/gateway_config.ts";
+import type { Slices } from "./slices.ts";
+
+/** Steps between two looks at the clock. */
+const stepsBetweenLooks = 256;
 
 type Prefixed = Pick<RouteRule, "clientIdPrefix">;
 
@@ -19,21 +23,37 @@ export class RouteTable {
   readonly #beginnings: Int32Array;
   #size = 0;
 
-  private constructor(rules: readonly Prefixed[]) {
-    let longest = 0;
-    for (const { clientIdPrefix } of rules) longest = Math.max(longest, clientIdPrefix.length);
+  private constructor(rules: readonly Prefixed[], longest: number) {
     this.#rules = rules;
     this.#isLength = new Uint8Array(longest + 1);
     this.#beginnings = new Int32Array(longest + 1);
     const slots = slotsFor(rules.length);
     this.#places = new Int32Array(slots);
     this.#hashes = new Int32Array(slots);
-    for (let place = 0; place < rules.length; place++) this.#add(place);
   }
 
   /** Of rules with equal prefixes the first counts. The list is kept and must not change. */
   static of(rules: readonly Prefixed[]): RouteTable {
-    return new RouteTable(rules);
+    let longest = 0;
+    for (const { clientIdPrefix } of rules) longest = Math.max(longest, clientIdPrefix.length);
+    const table = new RouteTable(rules, longest);
+    for (let place = 0; place < rules.length; place++) table.#add(place);
+    return table;
+  }
+
+  /** The same in slices, while other work goes on. */
+  static async build(rules: readonly Prefixed[], slices: Slices): Promise<RouteTable> {
+    let longest = 0;
+    for (let place = 0; place < rules.length; place++) {
+      if (place % stepsBetweenLooks === 0 && slices.isOver) await slices.next();
+      longest = Math.max(longest, (rules[place] as Prefixed).clientIdPrefix.length);
+    }
+    const table = new RouteTable(rules, longest);
+    for (let place = 0; place < rules.length; place++) {
+      if (place % stepsBetweenLooks === 0 && slices.isOver) await slices.next();
+      table.#add(place);
+    }
+    return table;
   }
 
   /** Different prefixes. */

@@ -12,6 +12,8 @@ export interface UpgradeQuery {
   readonly hasIdentity: boolean;
   /** The resume token that it shows; "" for none. */
   readonly resume: string;
+  /** The token in the URL; "" for none. */
+  readonly token: string;
   readonly history: HistoryRequest | undefined;
 }
 
@@ -54,6 +56,7 @@ export function parseUpgradeQuery(href: string): UpgradeQuery {
     isRaw: values.get("raw") === "1",
     hasIdentity: values.get("v") === "2",
     resume: shorterThan(values.get("resume"), resumeLengthMax),
+    token: values.get("token") ?? "",
     history: !wantsHistory ? undefined : {
       lastMessageId: shorterThan(values.get("lastMessageId"), messageIdBytesMax),
       limit: /^\d{1,9}$/.test(limit) ? Number(limit) : NaN,
@@ -105,6 +108,7 @@ const known: ReadonlySet<string> = new Set([
   "raw",
   "v",
   "resume",
+  "token",
   "loadHistory",
   "lastMessageId",
   "limit",

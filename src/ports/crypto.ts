@@ -32,9 +32,17 @@ export interface ScryptCost {
   readonly p: number;
 }
 
+/** A SHA-256 that is worked out piece by piece. */
+export interface Sha256 {
+  update(bytes: Uint8Array): void;
+  /** In lower-case hex digits; nothing is to be called after it. */
+  hex(): string;
+}
+
 export interface CryptoPort {
   /** 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array;
+  newSha256(): Sha256;
   /** 16 bytes. */
   md5(bytes: Uint8Array): Uint8Array;
   /** A pair of 2,048 bits with the exponent 65,537; does not block the thread. */

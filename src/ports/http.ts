@@ -25,7 +25,7 @@ export const upgradesPendingMax = 1_024;
 
 /** Close codes that the adapter itself uses; all others are the owner's. */
 export const webSocketCloseByAdapter = {
-  /** A message was over `messageBytesMax`. */
+  /** A message was over `messageBytesMax`, or, on Bun, could not be inflated. */
   tooBig: { code: 1009, reason: "message too big" },
   /** The peer sent more than `inbound` allows. */
   flood: { code: 1008, reason: "flood" },
@@ -33,7 +33,7 @@ export const webSocketCloseByAdapter = {
   slowConsumer: { code: 1013, reason: "slow consumer" },
   /** The peer broke RFC 6455. Each runtime words the reason its own way. */
   protocolError: { code: 1002, reason: "protocol error" },
-  /** A text message was not UTF-8. */
+  /** A text message was not UTF-8, or a message could not be inflated. */
   invalidText: { code: 1007, reason: "invalid UTF-8" },
   /** A handler of the owner threw; the error went to `error`. */
   ownerFailed: { code: 1011, reason: "internal error" },
@@ -103,6 +103,15 @@ export interface WebSocketLimits {
   };
 }
 
+/** permessage-deflate (RFC 7692) for peers that offer it, without context from message to message: so
+ * an idle connection keeps no window. `messageBytesMax` and `inbound` count inflated bytes. */
+export interface WebSocketCompression {
+  /** Messages of fewer bytes go as they are: hardly any smaller otherwise. */
+  readonly messageBytesMin: number;
+  /** Messages of more bytes go as they are: compressing may block the thread. */
+  readonly messageBytesMax: number;
+}
+
 /** Counts the payloads of messages; the adapter adds to what is there. Control frames, frame headers,
  * and messages that were refused as too big or a flood, are not in it. */
 export interface WebSocketTraffic {
@@ -130,6 +139,8 @@ export interface HttpListenOptions<T> {
   error(error: Error): void;
   readonly webSocket?: {
     readonly limits: WebSocketLimits;
+    /** Absent: off. */
+    readonly compression?: WebSocketCompression | undefined;
     readonly handlers: WebSocketHandlers<T>;
     readonly traffic?: WebSocketTraffic;
   };

@@ -1,6 +1,7 @@
 /** Threads of this program, each running one of its known entries. */
 
 export type WorkerEntry =
+  | "config_worker"
   | "crypto_worker"
   | "game_store_worker"
   | "lua_worker"

@@ -210,7 +210,7 @@ const refusedPauseMsMax = 30_000;
 /** After a close that says that the client was a nuisance. */
 const offencePauseMs = 10_000;
 /** A token that cannot be renewed, or is not renewed, is asked for no more often than this. */
-const tokenMsMin = 10_000;
+const tokenMsMin = 1_000;
 /** What a timer can hold. */
 const timerMsMax = 2_147_483_647;
 /** Bytes of ids in UTF-8. */
@@ -540,8 +540,10 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       socket.onopen = () => this.#opened(token);
       socket.onmessage = ({ data }) => this.#heard(data);
       socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-      // Says nothing that the close behind it does not.
-      socket.onerror = () => {};
+      // A close comes behind it, but not in each version of Node where nothing was open yet.
+      socket.onerror = () => {
+        if (this.#state === "connecting") this.#lost(1006, "");
+      };
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#report(asError(error));
@@ -1110,7 +1112,9 @@ interface Arriving {
   readonly start: Partial<StratixMessage>;
   readonly totalSize: number;
   readonly checksum: string;
-  readonly parts: (Uint8Array | undefined)[];
+  readonly chunkCount: number;
+  /** By their index. */
+  readonly parts: Map<number, Uint8Array>;
   bytes: number;
 }
 
@@ -1153,8 +1157,9 @@ class IncomingTransfers {
     }
     this.#announced += totalSize;
     const checksum = textOr(head.checksum) ?? "";
-    const parts = new Array<undefined>(chunkCount).fill(undefined);
-    this.#open.set(hash, { start: startOf(head), totalSize, checksum, parts, bytes: 0 });
+    const parts = new Map<number, Uint8Array>();
+    const start = startOf(head);
+    this.#open.set(hash, { start, totalSize, checksum, chunkCount, parts, bytes: 0 });
     return undefined;
   }
 
@@ -1167,13 +1172,13 @@ class IncomingTransfers {
     if (length !== frame.length - chunkHeadBytes || length > chunkBytes) return "no chunk";
     const arriving = this.#open.get(hash);
     if (arriving === undefined) return transferError("", "a chunk belongs to no open transfer");
-    const isNew = index < arriving.parts.length && arriving.parts[index] === undefined;
-    if (index >= arriving.parts.length || (isNew && arriving.bytes + length > arriving.totalSize)) {
+    const isNew = !arriving.parts.has(index);
+    if (index >= arriving.chunkCount || (isNew && arriving.bytes + length > arriving.totalSize)) {
       this.#drop(hash, arriving);
       return transferError(arriving.start.messageId ?? "", "a chunk was beyond the end");
     }
     if (isNew) {
-      arriving.parts[index] = frame.subarray(chunkHeadBytes);
+      arriving.parts.set(index, frame.subarray(chunkHeadBytes));
       arriving.bytes += length;
     }
     return undefined;
@@ -1186,13 +1191,13 @@ class IncomingTransfers {
       return transferError(id, "the end belongs to no open transfer");
     }
     this.#drop(hash, arriving);
-    const { start, parts, totalSize } = arriving;
-    const isWhole = arriving.bytes === totalSize && parts.every((part) => part !== undefined);
+    const { start, parts, totalSize, chunkCount } = arriving;
+    const isWhole = arriving.bytes === totalSize && parts.size === chunkCount;
     if (!isWhole) return transferError(id, `${totalSize - arriving.bytes} bytes are missing`);
     const bytes = new Uint8Array(totalSize);
     let at = 0;
-    for (const part of parts) {
-      if (part === undefined) continue;
+    for (let index = 0; index < chunkCount; index++) {
+      const part = parts.get(index) ?? new Uint8Array(0);
       bytes.set(part, at);
       at += part.length;
     }

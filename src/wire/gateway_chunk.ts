@@ -1,7 +1,12 @@
 /** The binary frames in which a large message travels: a start, chunks, and an end. */
 import { JsonMembers, stringIn } from "../base/json_scan.ts";
-import { readClientMessage, readUpstreamMessage } from "./gateway_message.ts";
-import { ClientMessage, type MessageType, UpstreamMessage } from "./gateway_message.ts";
+import {
+  ClientMessage,
+  type MessageType,
+  readClientMessage,
+  readUpstreamMessage,
+  UpstreamMessage,
+} from "./gateway_message.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** Data of one chunk. */
@@ -129,7 +134,7 @@ function parseStart(
   if (json === undefined || typeof messageId !== "string") return undefined;
   const read = from === "client" ? readClientStart(json.text) : readUpstreamStart(json.text);
   if (typeof read === "string") return { kind: "bad_start", messageId, fault: read };
-  const own = withoutOurs(read.members);
+  const own = membersBesideChunks(read.members);
   if (typeof own === "string") return { kind: "bad_start", messageId, fault: own };
   const { totalSize, chunkCount, checksum = "" } = json.value;
   const fault = judgeNumbers(totalSize, chunkCount, totalSizeMax) ??
@@ -169,8 +174,14 @@ function readUpstreamStart(text: string): StartMembers | string {
   return { clientId, type, ack: undefined, priority: 0, members };
 }
 
-/** All members but those that say how the message is chunked, or what the message says anew. */
-function withoutOurs(members: string): { readonly members: string } | string {
+/**
+ * The members of a message but `type`, `data`, those that say how it is chunked, and some more. What
+ * is wrong with them when one of those comes twice.
+ */
+export function membersBesideChunks(
+  members: string,
+  more: readonly string[] = [],
+): { readonly members: string } | string {
   const text = `{${members}}`;
   const scan = new JsonMembers();
   const kept: string[] = [];
@@ -178,7 +189,7 @@ function withoutOurs(members: string): { readonly members: string } | string {
   scan.begin(text);
   while (scan.next() === 1) {
     const name = stringIn(text, scan.nameFrom, scan.nameTo);
-    if (!ours.has(name)) kept.push(text.slice(scan.nameFrom, scan.valueTo));
+    if (!ours.has(name) && !more.includes(name)) kept.push(text.slice(scan.nameFrom, scan.valueTo));
     else if (seen.has(name)) return `${name} comes twice`;
     seen.add(name);
   }

@@ -114,6 +114,32 @@ export function welcomeFrame(resume: string): string {
   return `{"type":2,"action":"welcome","resume":${quoteJson(resume)}}`;
 }
 
+/** Tells a client that its new token was taken, and until when (seconds since 1970) it holds. */
+export function authOkFrame(exp: number): string {
+  return `{"type":2,"action":"auth_ok","exp":${exp}}`;
+}
+
+/** Ends a client's history. The ids are those of the first and last message that was sent, absent
+ * where there was none; `gap`: messages before or between them are missing. */
+export function historyCompleteFrame(
+  end: {
+    total: number;
+    oldestMessageId: string | undefined;
+    newestMessageId: string | undefined;
+    hasGap: boolean;
+  },
+): string {
+  const { total, oldestMessageId, newestMessageId, hasGap } = end;
+  const oldest = oldestMessageId === undefined
+    ? ""
+    : `,"oldestMessageId":${quoteJson(oldestMessageId)}`;
+  const newest = newestMessageId === undefined
+    ? ""
+    : `,"newestMessageId":${quoteJson(newestMessageId)}`;
+  const gap = hasGap ? ',"gap":true' : "";
+  return `{"type":2,"action":"history_complete","total":${total}${oldest}${newest}${gap}}`;
+}
+
 /** Asks a client to leave and come back. */
 export function reconnectFrame(afterMs: number): string {
   return `{"type":2,"action":"reconnect","afterMs":${afterMs}}`;

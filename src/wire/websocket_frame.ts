@@ -16,6 +16,8 @@ const FIN = 0x80;
 /** Second byte: the payload is masked, as a client's must be. */
 const MASKED = 0x80;
 
+const whole: { readonly isFinal: boolean } = { isFinal: true };
+
 /** Longest head of a masked frame: 2 bytes, 64 bits of length, the mask. */
 const HEAD_BYTES_MAX = 14;
 
@@ -65,15 +67,16 @@ export class FrameBatch {
   }
 
   /**
-   * Begins a frame that is a whole message or a control frame. Returns where in `array` its payload
-   * goes, unmasked; `finish` must follow before all else.
+   * Begins a frame that is a whole message or a control frame, or a fragment that is not the last of
+   * its message. Returns where in `array` its payload goes, unmasked; `finish` must follow before all
+   * else.
    */
-  begin(opcode: number, payloadBytes: number): number {
+  begin(opcode: number, payloadBytes: number, { isFinal } = whole): number {
     let at = this.#end;
     const most = at + HEAD_BYTES_MAX + payloadBytes;
     if (most > this.#bytes.length) this.#grow(most);
     const bytes = this.#bytes;
-    bytes[at] = FIN | opcode;
+    bytes[at] = isFinal ? FIN | opcode : opcode;
     if (payloadBytes < 126) {
       bytes[at + 1] = MASKED | payloadBytes;
       at += 2;

@@ -5,6 +5,7 @@ import type {
   HttpServerPort,
   UpgradeDecision,
   UpgradeRequest,
+  WebSocketCompression,
   WebSocketConnection,
   WebSocketHandlers,
   WebSocketLimits,
@@ -157,6 +158,7 @@ export async function withServer(
     fetch?: HttpListenOptions<Seen>["fetch"];
     react?: React;
     limits?: Partial<WebSocketLimits>;
+    compression?: WebSocketCompression;
     bodyBytesMax?: number;
     host?: string;
   },
@@ -175,7 +177,12 @@ export async function withServer(
       return options.fetch?.(request, peer) ?? new Response("plain\n");
     },
     error: (error) => errors.push(error),
-    webSocket: { limits: { ...ROOMY_LIMITS, ...options.limits }, handlers: webSockets, traffic },
+    webSocket: {
+      limits: { ...ROOMY_LIMITS, ...options.limits },
+      compression: options.compression,
+      handlers: webSockets,
+      traffic,
+    },
   });
   const { port } = server;
   try {

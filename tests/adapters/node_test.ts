@@ -17,6 +17,7 @@ import { randomConformance } from "./random_conformance.ts";
 import { workersConformance } from "./workers_conformance.ts";
 
 const urls = {
+  config_worker: new URL("./test_worker.ts", import.meta.url),
   crypto_worker: new URL("./test_worker.ts", import.meta.url),
   game_store_worker: new URL("./test_worker.ts", import.meta.url),
   packages_worker: new URL("./test_worker.ts", import.meta.url),

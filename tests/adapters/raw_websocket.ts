@@ -17,6 +17,8 @@ export interface RawFrame {
   readonly opcode: number;
   readonly fin: boolean;
   readonly masked: boolean;
+  /** The three reserved bits, 0–7. */
+  readonly reserved: number;
   readonly payload: Uint8Array;
 }
 
@@ -138,7 +140,8 @@ export class RawConnection {
     const mask = second > 127 ? await this.read(4) : undefined;
     const payload = new Uint8Array(await this.read(size));
     if (mask !== undefined) { for (let i = 0; i < size; i++) payload[i]! ^= mask[i & 3]!; }
-    return { opcode: first & 15, fin: first > 127, masked: second > 127, payload };
+    const reserved = (first >> 4) & 7;
+    return { opcode: first & 15, fin: first > 127, masked: second > 127, reserved, payload };
   }
 
   /** The next frame as text; fails when it is not a text frame. */
@@ -219,10 +222,10 @@ export function upgradeText(
 /** Connects and upgrades; fails when the server does not accept. */
 export async function rawWebSocket(
   port: number,
-  options: { path?: string; halfOpen?: boolean } = {},
+  options: { path?: string; headers?: Record<string, string>; halfOpen?: boolean } = {},
 ): Promise<RawConnection> {
   const connection = await rawConnect(port, options);
-  connection.write(upgradeText(options.path ?? "/socket"));
+  connection.write(upgradeText(options.path ?? "/socket", options.headers));
   const head = await connection.readHead();
   assert.equal(head.status, 101);
   assert.equal(head.headers.get("sec-websocket-accept"), sampleAccept);

@@ -22,6 +22,7 @@ export async function realRuntime(): Promise<Runtime> {
   return make({
     selfCommand: [process.execPath, ...name === "deno" ? ["run", "-A"] : [], program],
     workerUrls: {
+      config_worker: new URL(`config_worker.${name}.ts`, source),
       crypto_worker: new URL(`crypto_worker.${name}.ts`, source),
       game_store_worker: new URL(`game_store_worker.${name}.ts`, source),
       lua_worker: new URL(`lua_worker.${name}.ts`, source),

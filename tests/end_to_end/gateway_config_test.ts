@@ -14,6 +14,7 @@ function originalConfig(upstreamUrl: string): Record<string, unknown> {
       connectionTimeout: "90s",
       heartbeatInterval: 15_000_000_000,
       maxMessageSize: 52_428_800,
+      upstreamMaxMessageSize: 75_497_472,
       readBufferSize: 4_096,
       writeBufferSize: 4_096,
       rateLimit: { enabled: true, requestsPerSecond: 1_000, burstSize: 2_000 },

@@ -78,7 +78,14 @@ export class FakeHttp {
     const pending = new PendingUpgrades();
     const listening: Listening = {
       request: (request, bytes) => this.#answer(options, request, bytes),
-      upgrade: (client, end) => this.#upgrade(options, { client, end, open, pending }),
+      upgrade: (client, end) =>
+        this.#upgrade(options, {
+          client,
+          end,
+          open,
+          pending,
+          isClosed: () => this.#listening.get(port) !== listening,
+        }),
     };
     this.#listening.set(port, listening);
     return {
@@ -111,11 +118,12 @@ export class FakeHttp {
 
   #upgrade<T>(
     options: HttpListenOptions<T>,
-    { client, end, open, pending }: {
+    { client, end, open, pending, isClosed }: {
       client: ConnectOptions;
       end: FakeClientSocket;
       open: Set<FakeServerSocket<T>>;
       pending: PendingUpgrades;
+      isClosed(): boolean;
     },
   ): string | undefined | Promise<string | undefined> {
     const owner = options.webSocket;
@@ -126,6 +134,7 @@ export class FakeHttp {
     const request = { href: url.href, url, headers, ...this.#peer() };
     const decided = (decision: UpgradeDecision<T>): string | undefined => {
       if (!decision.accept) return refusedBy(decision.response);
+      if (isClosed()) return "the server was closed";
       // It left while its owner decided.
       if (!end.connecting) return undefined;
       const world = this.#world;

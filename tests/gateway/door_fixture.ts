@@ -1,8 +1,10 @@
 import { setImmediate } from "node:timers";
 import type { GatewayConfig } from "../../src/config/gateway_config.ts";
+import { isJwtOn } from "../../src/config/jwt_keys.ts";
 import { ClientLedger } from "../../src/gateway/client_ledger.ts";
 import { Clients } from "../../src/gateway/clients.ts";
 import { emptyGatewayCounters } from "../../src/gateway/gateway_counters.ts";
+import { ClientIdentity } from "../../src/gateway/identity/client_identity.ts";
 import { GatewayDoor } from "../../src/gateway/gateway_door.ts";
 import type {
   Client,
@@ -28,13 +30,27 @@ import { runtimeUnderTest } from "../tested_runtime.ts";
 export const roomyGateway: GatewayConfig = {
   enabled: true,
   maxConnections: 0,
+  upstreamMaxMessageSize: 72 << 20,
   maxMessageSize: 1 << 20,
   connectionTimeoutMs: 90_000,
   heartbeatIntervalMs: 15_000,
+  api: { tokens: [], requestsPerSecond: 50, burstSize: 100 },
   rateLimit: { enabled: true, requestsPerSecond: 10_000, burstSize: 10_000 },
   security: { allowedOrigins: [], enableCompression: false },
   trustedProxies: [],
   requireIdentity: false,
+  jwt: {
+    secret: "",
+    secretFile: "",
+    publicKeyFile: "",
+    jwksFile: "",
+    algorithms: [],
+    clientIdClaim: "sub",
+    audience: "",
+    issuer: "",
+    leewaySeconds: 30,
+    required: true,
+  },
   messagesPerSecond: 0,
   messageBurst: 0,
   outboundBytesMax: 1 << 20,
@@ -125,7 +141,7 @@ export interface OpenDoor {
   readonly port: number;
   readonly errors: Error[];
   /** Connects as a client; `query` without the `?`. */
-  connect(query: string): Promise<RawConnection>;
+  connect(query: string, headers?: Record<string, string>): Promise<RawConnection>;
   /** Asks for an upgrade that is refused. */
   refused(
     path: string,
@@ -167,7 +183,13 @@ export async function withDoor(
     sha256: (bytes) => runtime.crypto.sha256(bytes),
   });
   await ledger.open();
+  const files = options.files ?? fakeFiles();
+  const identity = isJwtOn(config.jwt)
+    ? await ClientIdentity.open(config.jwt, { files, clock })
+    : undefined;
+  if (identity?.ok === false) throw new Error(identity.reason);
   const door = new GatewayDoor({
+    identity: identity?.identity,
     config,
     core,
     counters,
@@ -200,8 +222,8 @@ export async function withDoor(
       ledger,
       port,
       errors,
-      async connect(query) {
-        const peer = await rawWebSocket(port, { path: `/ws?${query}` });
+      async connect(query, headers) {
+        const peer = await rawWebSocket(port, { path: `/ws?${query}`, headers });
         peers.push(peer);
         return peer;
       },

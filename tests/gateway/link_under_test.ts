@@ -59,6 +59,14 @@ export class CheckedQueue implements LinkQueue {
     return at + bytes.length;
   }
 
+  long(): undefined {
+    return undefined;
+  }
+
+  takeOther(): Slot {
+    return noSlot;
+  }
+
   hasMessageId(slot: Slot): boolean {
     return !this.#withoutId.has(slot);
   }

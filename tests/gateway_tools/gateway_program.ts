@@ -24,6 +24,8 @@ export interface GatewayProgramOptions {
   readonly directory?: string;
   /** Names the port by the original's key `gateway.listen`, in place of `http_port`. */
   readonly isListenKey?: boolean;
+  /** Flags of `serve`. */
+  readonly flags?: readonly string[];
 }
 
 /** A data directory whose `serve`, a gateway, comes and goes on the same ports. */
@@ -31,6 +33,7 @@ export class GatewayProgram {
   readonly directory: string;
   readonly #kind: ProgramKind;
   readonly #isListenKey: boolean;
+  readonly #flags: readonly string[];
   #config: GatewaySections;
   #ports: readonly [http: number, tcp: number] = [0, 0];
   #child: ChildProcess | undefined;
@@ -39,8 +42,12 @@ export class GatewayProgram {
   readonly #changes = new Changes();
   readonly #clients: GatewayClient[] = [];
 
-  private constructor(directory: string, { kind, config, isListenKey }: GatewayProgramOptions) {
+  private constructor(
+    directory: string,
+    { kind, config, isListenKey, flags }: GatewayProgramOptions,
+  ) {
     this.directory = directory;
+    this.#flags = flags ?? [];
     this.#kind = kind ?? "binary";
     this.#isListenKey = isListenKey ?? false;
     this.#config = config;
@@ -202,7 +209,7 @@ export class GatewayProgram {
 
   #spawn(): void {
     const [program = "", ...args] = programCommand(this.#kind);
-    const child = spawn(program, [...args, "serve"], {
+    const child = spawn(program, [...args, "serve", ...this.#flags], {
       cwd: this.directory,
       env: cleanEnvironment(),
       stdio: ["ignore", "pipe", "pipe"],

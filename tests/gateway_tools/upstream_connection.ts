@@ -8,6 +8,8 @@ export interface UpstreamEvents {
   /** The upgrade is through. */
   opened(connection: UpstreamConnection): void;
   text(connection: UpstreamConnection, text: string): void;
+  /** A binary message; a fault where it is absent. */
+  binary?(connection: UpstreamConnection, bytes: Uint8Array): void;
   /** The gateway broke a rule of RFC 6455. */
   fault(fault: string): void;
   closed(connection: UpstreamConnection): void;
@@ -105,7 +107,9 @@ export class UpstreamConnection {
       if (!fin) return;
       const text = new TextDecoder().decode(joined(this.#parts.splice(0)));
       this.#events.text(this, text);
-    } else if (kind === opcode.binary) {
+    } else if (kind === opcode.binary && fin && this.#events.binary !== undefined) {
+      this.#events.binary(this, payload);
+    } else {
       this.#events.fault("the gateway sent a binary frame");
     }
   }

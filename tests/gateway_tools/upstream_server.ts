@@ -14,6 +14,8 @@ export interface UpstreamOptions {
   readonly answersPings?: boolean;
   /** Called with each message instead of keeping it in `arrivals`. */
   readonly onArrival?: (arrival: Arrival) => void;
+  /** Called with each binary frame, which is a fault of the gateway's otherwise. */
+  readonly onBinary?: (bytes: Uint8Array, from: UpstreamConnection) => void;
 }
 
 /** A message as it reached the upstream. */
@@ -36,17 +38,19 @@ export class UpstreamServer {
   /** Connections that were upgraded, ever. */
   opened = 0;
   readonly #onArrival: ((arrival: Arrival) => void) | undefined;
+  readonly #onBinary: UpstreamOptions["onBinary"];
   #answersPings: boolean;
   #server: Server | undefined;
   #sockets = new Set<Socket>();
   #port: number;
   readonly #changes = new Changes();
 
-  private constructor({ port, answer, answersPings, onArrival }: UpstreamOptions) {
+  private constructor({ port, answer, answersPings, onArrival, onBinary }: UpstreamOptions) {
     this.#port = port ?? 0;
     this.answer = answer ?? "echo";
     this.#answersPings = answersPings ?? true;
     this.#onArrival = onArrival;
+    this.#onBinary = onBinary;
   }
 
   static async listen(options: UpstreamOptions = {}): Promise<UpstreamServer> {
@@ -110,6 +114,7 @@ export class UpstreamServer {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+    const onBinary = this.#onBinary;
     const connection = new UpstreamConnection(socket, {
       opened: (opened) => {
         this.opened++;
@@ -117,6 +122,12 @@ export class UpstreamServer {
         this.#changes.happened();
       },
       text: (from, text) => this.#text(from, text),
+      ...(onBinary === undefined ? {} : {
+        binary: (from: UpstreamConnection, bytes: Uint8Array) => {
+          onBinary(bytes, from);
+          this.#changes.happened();
+        },
+      }),
       fault: (fault) => this.faults.push(fault),
       closed: (closed) => {
         const at = this.connections.indexOf(closed);

@@ -7,7 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const source = "src/sdk/stratix_client.ts";
-const banner = "// Client of the message gateway. Made from src/sdk/stratix_client.ts; MIT license.\n";
+const banner =
+  "// Client of the message gateway. Made from src/sdk/stratix_client.ts; MIT license.\n";
 
 /** The texts of the files, by their paths; the present directory is the root of the repository. */
 export async function makeSdk(): Promise<ReadonlyMap<string, string>> {

@@ -72,7 +72,10 @@ function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server
     reusePort: false,
     idleTimeout: idleSecondsMax,
     maxRequestBodySize: options.bodyBytesMax,
-    websocket: bunWebSocketHandler<T>(webSocket?.limits.messageBytesMax ?? 0),
+    websocket: bunWebSocketHandler<T>({
+      messageBytesMax: webSocket?.limits.messageBytesMax ?? 0,
+      isDeflating: webSocket?.compression !== undefined,
+    }),
     fetch(received, server) {
       const { headers } = received;
       const url = absoluteUrl(received.url, headers.get("host"));

@@ -2,18 +2,20 @@ import { plainAddress } from "../../base/address.ts";
 import {
   type HttpPeer,
   webSocketCloseByAdapter,
+  type WebSocketCompression,
   type WebSocketConnection,
   type WebSocketHandlers,
   type WebSocketLimits,
   type WebSocketTraffic,
 } from "../../ports/http.ts";
-import { asError, sendableClose } from "../http_rules.ts";
+import { asError, isWorthIt, sendableClose } from "../http_rules.ts";
 import type { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
 
 /** What all connections of one server share. */
 export interface BunWebSocketOwner<T> {
   readonly limits: WebSocketLimits;
+  readonly compression?: WebSocketCompression | undefined;
   readonly handlers: WebSocketHandlers<T>;
   readonly traffic: WebSocketTraffic;
   readonly pending: PendingUpgrades;
@@ -58,9 +60,11 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
   send(message: string | Uint8Array): boolean {
     const socket = this.#socket;
     if (typeof socket === "string") return false;
+    const { compression } = this.#owner;
+    const isDeflated = compression !== undefined && isWorthIt(message.length, compression);
     const sent = typeof message === "string"
-      ? socket.sendText(message)
-      : socket.sendBinary(message as Uint8Array<ArrayBuffer>);
+      ? socket.sendText(message, isDeflated)
+      : socket.sendBinary(message as Uint8Array<ArrayBuffer>, isDeflated);
     // Bytes of the message, −1 when bytes are waiting now, 0 when the message was dropped.
     if (sent > 0 || (sent === 0 && message.length === 0)) return true;
     // Without a `backpressureLimit` Bun drops only when the socket is gone.
@@ -184,7 +188,7 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
 
 /** The handlers that `Bun.serve` wants; each passes on to the connection in `data`. */
 export function bunWebSocketHandler<T>(
-  messageBytesMax: number,
+  { messageBytesMax, isDeflating }: { messageBytesMax: number; isDeflating: boolean },
 ): Bun.WebSocketHandler<BunWebSocketConnection<T>> {
   return {
     maxPayloadLength: messageBytesMax,
@@ -193,7 +197,8 @@ export function bunWebSocketHandler<T>(
     // Heartbeats are the owner's.
     idleTimeout: 0,
     sendPings: false,
-    perMessageDeflate: false,
+    // One compressor and one decompressor for all connections.
+    perMessageDeflate: isDeflating ? { compress: "shared", decompress: "shared" } : false,
     open: (socket) => socket.data.opened(socket),
     message: (socket, message) => socket.data.received(message),
     ping: (socket, bytes) => socket.data.pinged(bytes),
@@ -210,6 +215,7 @@ function peerClose(code: number, reason: string): { code: number; reason: string
   if (code !== 1006 || !reason.startsWith("Received ")) return { code, reason };
   switch (reason) {
     case "Received too big message":
+    case "Received too big message, or other inflation error":
       return webSocketCloseByAdapter.tooBig;
     case "Received invalid UTF-8":
       return webSocketCloseByAdapter.invalidText;

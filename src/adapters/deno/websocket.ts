@@ -1,17 +1,24 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import {
+  type PerMessageDeflateOptions,
+  type RawData,
+  type ServerOptions,
+  type WebSocket,
+  WebSocketServer,
+} from "ws";
 import {
   type HttpPeer,
   type UpgradeDecision,
   type UpgradeRequest,
   webSocketCloseByAdapter,
+  type WebSocketCompression,
   type WebSocketConnection,
   type WebSocketHandlers,
   type WebSocketLimits,
   type WebSocketTraffic,
 } from "../../ports/http.ts";
-import { agreedProtocol, asError, sendableClose } from "../http_rules.ts";
+import { agreedProtocol, asError, isWorthIt, sendableClose } from "../http_rules.ts";
 import { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
 
@@ -21,9 +28,18 @@ const CLOSE_MS_MAX = 5000;
 /** How long the close frames of a server that stops have to leave; longer would hold up the exit. */
 const STOP_MS_MAX = 100;
 
+/** Nothing is kept from message to message. `threshold` is looked at by the connection itself. */
+const deflate: PerMessageDeflateOptions = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  threshold: 0,
+  concurrencyLimit: 4,
+};
+
 interface Owner<T> {
   readonly traffic: WebSocketTraffic;
   readonly limits: WebSocketLimits;
+  readonly compression?: WebSocketCompression | undefined;
   readonly handlers: WebSocketHandlers<T>;
   error(error: Error): void;
 }
@@ -46,6 +62,7 @@ export class DenoWebSockets<T> {
   constructor(
     webSocket: {
       limits: WebSocketLimits;
+      compression?: WebSocketCompression | undefined;
       handlers: WebSocketHandlers<T>;
       traffic?: WebSocketTraffic;
     },
@@ -56,7 +73,7 @@ export class DenoWebSockets<T> {
       noServer: true,
       clientTracking: false,
       maxPayload: webSocket.limits.messageBytesMax,
-      perMessageDeflate: false,
+      perMessageDeflate: webSocket.compression !== undefined && deflate,
       autoPong: false,
       closeTimeout: CLOSE_MS_MAX,
       handleProtocols: (_offered, incoming) => this.#protocols.get(incoming) ?? false,
@@ -225,7 +242,9 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
 
   #send(message: string | Uint8Array): void {
     // `ws` keeps binary messages by reference until they have left.
-    this.#webSocket.send(typeof message === "string" ? message : message.slice());
+    const { compression } = this.#owner;
+    const compress = compression !== undefined && isWorthIt(message.length, compression);
+    this.#webSocket.send(typeof message === "string" ? message : message.slice(), { compress });
   }
 
   #received(data: RawData, isBinary: boolean): void {
@@ -249,7 +268,7 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
   /** `ws` gave up on what the peer sent and told it so, or the network failed: then its `close`
    * follows. */
   #faulty(error: Error & { code?: string }): void {
-    if (this.#closing || !error.code?.startsWith("WS_ERR_")) return;
+    if (this.#closing || !/^(?:WS_ERR|Z)_/.test(error.code ?? "")) return;
     switch (error.code) {
       case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
         return this.#end(webSocketCloseByAdapter.tooBig);
@@ -257,6 +276,8 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
       case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
         return this.#end(webSocketCloseByAdapter.flood);
       case "WS_ERR_INVALID_UTF8":
+      case "Z_DATA_ERROR":
+      case "Z_BUF_ERROR":
         return this.#end(webSocketCloseByAdapter.invalidText);
       default:
         return this.#end(webSocketCloseByAdapter.protocolError);

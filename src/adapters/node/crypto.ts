@@ -24,6 +24,10 @@ const SCRYPT_SPARE_BYTES = 1_048_576;
 export function nodeCrypto(): CryptoPort {
   return {
     sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
+    newSha256() {
+      const hash = createHash("sha256");
+      return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
+    },
     md5: (bytes) => new Uint8Array(createHash("md5").update(bytes).digest()),
     generateRsaKeyPair,
     openRsaPrivateKey,

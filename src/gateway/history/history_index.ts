@@ -73,6 +73,10 @@ export class HistoryIndex {
     return this.recordBytes + this.size * rowBytes + this.#byId.size * clientBytes;
   }
 
+  all(): Iterable<HistoryClient> {
+    return this.#byId.values();
+  }
+
   client(id: string): HistoryClient | undefined {
     return this.#byId.get(id);
   }

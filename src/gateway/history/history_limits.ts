@@ -24,8 +24,8 @@ const cachedBytesMax = 64 * mebibyte;
 /** Shares of the memory that the gateway may use. */
 const cachedShare = 16;
 const indexShare = 4;
-/** A second of it at 8 MB/s; who writes more than the disk takes must not fill the memory. */
-const unwrittenBytesMax = 8 * mebibyte;
+/** Who sends more than the disk takes must not fill the memory. */
+const unwrittenBytesMax = 32 * mebibyte;
 
 /** Where nothing is written to disk, the whole history is in memory: at most this share of it. */
 export const memoryOnlyShare = 8;
@@ -43,7 +43,7 @@ export function defaultHistoryLimits(totalBytes: number, memoryBytes: number): H
     segmentBytes,
     blockBytes,
     cachedBytes: Math.min(cachedBytesMax, Math.floor(memoryBytes / cachedShare)),
-    unwrittenBytes: unwrittenBytesMax,
+    unwrittenBytes: Math.min(unwrittenBytesMax, Math.floor(memoryBytes / cachedShare)),
     rows: Math.floor(memoryBytes / indexShare / rowBytes),
     segments: 256,
   };
@@ -51,6 +51,9 @@ export function defaultHistoryLimits(totalBytes: number, memoryBytes: number): H
 
 /** What was added is written this late at most: a process that is killed loses no more. */
 export const writeMs = 50;
+
+/** With so many blocks waiting it is written at once. */
+export const urgentBlocks = 4;
 
 /** Between two syncs: a power loss takes no more. */
 export const syncMs = 1_000;

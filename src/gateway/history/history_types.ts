@@ -59,15 +59,20 @@ export interface NewHistoryMessage {
   readonly stampMs: number;
   readonly stampNs: number;
   /** `up`: the members of the JSON object without its braces and without those that the gateway
-   * sets; `down`: the upstream's whole text. */
-  readonly text: string;
+   * sets; `down`: the upstream's whole text. As UTF-8 where it is large. */
+  readonly text: string | Uint8Array;
+  /** Of an `up` text in bytes: its members without `data`; "" for none. */
+  readonly metadata?: string;
 }
 
 /** A message as it is kept. */
 export interface HistoryRecord {
   readonly isUp: boolean;
+  readonly sequence: number;
   readonly stampMs: number;
   readonly stampNs: number;
+  readonly idLow: number;
+  readonly idHigh: number;
   readonly text: string;
 }
 

@@ -1,4 +1,4 @@
-import { importJWK, importSPKI, importX509, type JWK } from "jose";
+import { type CryptoKey, importJWK, importSPKI, importX509, type JWK } from "jose";
 import type { JwtAlgorithm, JwtConfig } from "../../config/gateway_config.ts";
 import { FileError, type FilesPort } from "../../ports/files.ts";
 

@@ -56,6 +56,8 @@ export class LogWriter {
   #cancelTimer: (() => void) | undefined;
   #startedAt = -Infinity;
   #syncedAt = -Infinity;
+  /** Of the batch that is being written. */
+  #writingBytes = 0;
   #waiting: (() => void)[] = [];
   #work: Promise<void> = Promise.resolve();
   settled: Settled = () => {};
@@ -79,6 +81,11 @@ export class LogWriter {
 
   get isWell(): boolean {
     return this.#state === "well";
+  }
+
+  /** Bytes of records that are not on disk yet, their messages delivered or not. */
+  get unwrittenBytes(): number {
+    return this.placer.waitingBytes + this.#writingBytes;
   }
 
   /** The segment whose file is open: it is not to be removed. */
@@ -193,7 +200,9 @@ export class LogWriter {
       const segment = placer.currentOrNew();
       this.#done.write(segment.base, (body) => placer.putRecord(recordKind.done, body));
     }
+    this.#writingBytes = placer.waitingBytes;
     await this.#file.write(placer.takeRanges());
+    this.#writingBytes = 0;
   }
 
   async #sync(): Promise<void> {
@@ -241,6 +250,7 @@ export class LogWriter {
     const failed = this.#file.segment;
     const dropped = this.#file.drop();
     this.#file.unpin(placer.takeRanges());
+    this.#writingBytes = 0;
     this.#done.failed();
     const isRepair = this.#state === "repairing";
     placer.doubt(failed, wasSync || isRepair || placer.hasCopies, this.#durable);

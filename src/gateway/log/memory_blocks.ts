@@ -60,6 +60,11 @@ export class MemoryBlocks {
     return this.#tail;
   }
 
+  /** A block out of memory that was made elsewhere, for one record. */
+  adopt(bytes: Uint8Array): MemoryBlock {
+    return this.#add(bytes);
+  }
+
   /** To be called when a message of the block went, or a stretch of it was written. */
   tidy(block: MemoryBlock): void {
     if (block.live > 0 || block.pins > 0) return;

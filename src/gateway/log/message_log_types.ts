@@ -1,4 +1,5 @@
 /** What the message log is to the rest of the gateway. `message_log.ts` implements it. */
+import type { MessageBody } from "./message_body.ts";
 
 /** Handle of a message in memory, from `append` (or recovery) to `release`; then it is used again. */
 export type Slot = number;
@@ -30,8 +31,8 @@ export interface NewMessage {
   readonly stampMs: number;
   readonly stampNs: number;
   /** `up`: the members of the JSON object without its braces, and without those that the gateway
-   * sets; `down`: the upstream's whole text. */
-  readonly body: string;
+   * sets; `down`: the upstream's whole text. A body in bytes is the log's from then on. */
+  readonly body: string | MessageBody;
 }
 
 /** A message that was read back at start, oldest first. */
@@ -85,6 +86,8 @@ export interface MessageLog {
   readonly trouble: string | undefined;
   /** Whether messages survive the end of the process at all. */
   readonly isDurable: boolean;
+  /** Bytes that are kept until the disk has taken them, whatever became of their messages. */
+  readonly unwrittenBytes: number;
   /** 99th percentile of the last syncs, in milliseconds. */
   readonly fsyncP99Ms: number;
 
@@ -110,6 +113,10 @@ export interface MessageLog {
   stampNs(slot: Slot): number;
   /** Copies the UTF-8 of the body; returns the position behind it. */
   copyBody(slot: Slot, into: Uint8Array, at: number): number;
+  /** Copies bytes `from` … `to` of it; returns the position behind them. */
+  copyPart(slot: Slot, from: number, to: number, into: Uint8Array, at: number): number;
+  /** Where a byte is in the body, from `from` on; -1: nowhere. */
+  indexOf(slot: Slot, byte: number, from: number): number;
   bodyText(slot: Slot): string;
   newer(slot: Slot): Slot;
 

@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import { crc32Between } from "../../base/crc32.ts";
 import type { MemoryBlock } from "./memory_blocks.ts";
+import type { MessageBody } from "./message_body.ts";
 import { MemoryBlocks } from "./memory_blocks.ts";
 import { hashMessageId } from "../dedup_window.ts";
 import type { NewMessage, Slot } from "./message_log_types.ts";
@@ -46,8 +47,8 @@ export class MessageMemory {
   to = 0;
 
   add(message: NewMessage, sequence: number, place: RecordPlace): Slot {
-    const { body, direction } = message;
-    const isUp = direction === "up";
+    const { body } = message;
+    if (typeof body !== "string") return this.#adopt(message, body, sequence, place);
     let encoded: Uint8Array | undefined;
     let most: number;
     if (body.length <= inPlaceUnitsMax) {
@@ -59,11 +60,8 @@ export class MessageMemory {
     const block = this.blocks.withRoom(recordHeadBytesMax + most);
     const { bytes } = block;
     const at = block.used;
-    const kind = (isUp ? recordKind.up : recordKind.down) |
-      (message.ackAsked ? ackAskedFlag : 0) | (message.priority << priorityShift);
     const width = varintWidth(recordHeadBytesMax + most);
-    const name = place.segment === 0 ? 0 : message.client.logName >>> 1;
-    const bodyAt = this.#putHead(block, { kind, width, delta: sequence - place.base, name });
+    const bodyAt = this.#putNewHead(block, message, { width, sequence, place });
     putStamp(bytes, bodyAt - stampBytes, message.stampMs, message.stampNs);
     let bodyBytes = most;
     if (encoded === undefined) {
@@ -73,7 +71,45 @@ export class MessageMemory {
     }
     const bodyCrc = crc32Between(bytes, bodyAt, bodyAt + bodyBytes);
     this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
+    return this.#newRow(message, { sequence, place, block, bodyAt, bodyBytes, bodyCrc });
+  }
 
+  /** Takes over a body that is whole, memory and all. */
+  #adopt(message: NewMessage, body: MessageBody, sequence: number, place: RecordPlace): Slot {
+    assert(body.isWhole, "a message was taken over before all of it was there");
+    const block = this.blocks.adopt(body.memory);
+    const { from: bodyAt, length: bodyBytes, crc: bodyCrc } = body;
+    const width = varintWidth(recordHeadBytesMax + bodyBytes);
+    const headBytes = this.#putNewHead(block, message, { width, sequence, place });
+    const at = bodyAt - headBytes;
+    block.bytes.copyWithin(at, 0, headBytes);
+    putStamp(block.bytes, bodyAt - stampBytes, message.stampMs, message.stampNs);
+    this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
+    return this.#newRow(message, { sequence, place, block, bodyAt, bodyBytes, bodyCrc });
+  }
+
+  #putNewHead(
+    block: MemoryBlock,
+    message: NewMessage,
+    { width, sequence, place }: { width: number; sequence: number; place: RecordPlace },
+  ): number {
+    const kind = (message.direction === "up" ? recordKind.up : recordKind.down) |
+      (message.ackAsked ? ackAskedFlag : 0) | (message.priority << priorityShift);
+    const name = place.segment === 0 ? 0 : message.client.logName >>> 1;
+    return this.#putHead(block, { kind, width, delta: sequence - place.base, name });
+  }
+
+  #newRow(
+    message: NewMessage,
+    { sequence, place, block, bodyAt, bodyBytes, bodyCrc }: {
+      sequence: number;
+      place: RecordPlace;
+      block: MemoryBlock;
+      bodyAt: number;
+      bodyBytes: number;
+      bodyCrc: number;
+    },
+  ): Slot {
     const slot = this.table.take();
     const page = this.table.page(slot);
     const row = rowOf(slot);
@@ -84,7 +120,7 @@ export class MessageMemory {
     page.bodyBytes[row] = bodyBytes;
     page.bodyCrc[row] = bodyCrc;
     page.segment[row] = place.segment;
-    page.flags[row] = slotFlag.live | (isUp ? slotFlag.up : 0) |
+    page.flags[row] = slotFlag.live | (message.direction === "up" ? slotFlag.up : 0) |
       (message.ackAsked ? slotFlag.ackAsked : 0) | (message.priority << priorityShift);
     if (message.messageId !== "") this.setMessageId(slot, message.messageId);
     this.table.link(slot);
@@ -242,6 +278,17 @@ export class MessageMemory {
     const body = this.#body(slot);
     into.set(body, at);
     return at + body.length;
+  }
+
+  /** Copies bytes `from` … `to` of the body; returns the position behind them. */
+  copyPart(slot: Slot, from: number, to: number, into: Uint8Array, at: number): number {
+    into.set(this.#body(slot).subarray(from, to), at);
+    return at + to - from;
+  }
+
+  /** Where a byte is in the body, from `from` on; -1: nowhere. */
+  indexOf(slot: Slot, byte: number, from: number): number {
+    return this.#body(slot).indexOf(byte, from);
   }
 
   bodyText(slot: Slot): string {

@@ -35,6 +35,8 @@ export class RecordPlacer {
   #trusted = 0;
   /** Records of older messages were put in since the last sync. */
   hasCopies = false;
+  /** Of the stretches that wait. */
+  waitingBytes = 0;
 
   constructor(
     parts: { memory: MessageMemory; clock: Clock; random: Random; limits: LogLimits },
@@ -140,6 +142,7 @@ export class RecordPlacer {
     const ranges = this.#ranges;
     this.#ranges = [];
     this.#lastRange = undefined;
+    this.waitingBytes = 0;
     return ranges;
   }
 
@@ -230,6 +233,7 @@ export class RecordPlacer {
     const { block, from, to } = this.#memory;
     const last = this.#lastRange;
     segment.bytes += to - from;
+    this.waitingBytes += to - from;
     if (
       last !== undefined && last.block === block && last.to === from && last.segment === segment
     ) {

@@ -160,6 +160,9 @@ async function setAside(
   report: RecoveryReport,
 ): Promise<void> {
   const { files, names } = parts;
-  await files.rename(names.path(name), names.path(`${name}.old`));
-  report.renamed.push(`${name}.old`);
+  const taken = new Set((await files.list(names.directory)).map((file) => file.name));
+  let free = `${name}.old`;
+  for (let n = 2; taken.has(free); n++) free = `${name}.old.${n}`;
+  await files.rename(names.path(name), names.path(free));
+  report.renamed.push(free);
 }

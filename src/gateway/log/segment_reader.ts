@@ -78,6 +78,15 @@ export class SegmentReader implements FoundRecord {
     this.#start = file.from;
   }
 
+  /** Where the record that was found begins in the file, and its bytes. */
+  get recordAt(): number {
+    return this.#start + this.#at;
+  }
+
+  get recordBytes(): number {
+    return this.end - this.#at;
+  }
+
   /** `between` is called after each piece, and at the end. */
   async read(
     found: (record: FoundRecord) => void,

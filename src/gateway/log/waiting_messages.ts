@@ -72,6 +72,10 @@ export class WaitingMessages implements MessageLog {
     return this.#writer !== undefined;
   }
 
+  get unwrittenBytes(): number {
+    return this.#writer?.unwrittenBytes ?? 0;
+  }
+
   get fsyncP99Ms(): number {
     return this.#writer?.syncTimes.p99Ms ?? 0;
   }
@@ -172,6 +176,14 @@ export class WaitingMessages implements MessageLog {
 
   copyBody(slot: Slot, into: Uint8Array, at: number): number {
     return this.#memory.copyBody(slot, into, at);
+  }
+
+  copyPart(slot: Slot, from: number, to: number, into: Uint8Array, at: number): number {
+    return this.#memory.copyPart(slot, from, to, into, at);
+  }
+
+  indexOf(slot: Slot, byte: number, from: number): number {
+    return this.#memory.indexOf(slot, byte, from);
   }
 
   bodyText(slot: Slot): string {

@@ -9,6 +9,7 @@ runtimeConformance(
   bunRuntime({
     selfCommand: runtimeCommand("./helper_main.ts"),
     workerUrls: {
+      config_worker: worker,
       crypto_worker: worker,
       game_store_worker: worker,
       lua_worker: worker,

@@ -27,6 +27,14 @@ export class EchoQueue implements LinkQueue {
     return at + bytes.length;
   }
 
+  long(): undefined {
+    return undefined;
+  }
+
+  takeOther(): Slot {
+    return noSlot;
+  }
+
   hasMessageId(): boolean {
     return false;
   }

@@ -14,6 +14,7 @@ const runtime = {
   process: nodeProcess({ selfCommand: ["none"] }),
   workers: webWorkers({
     urls: {
+      config_worker: new URL(`config_worker.${suffix}.ts`, source),
       crypto_worker: new URL(`crypto_worker.${suffix}.ts`, source),
       game_store_worker: new URL(`game_store_worker.${suffix}.ts`, source),
       packages_worker: new URL(`packages_worker.${suffix}.ts`, source),

@@ -191,6 +191,19 @@ describe("MessageLog", () => {
     ]);
   });
 
+  it("openMessageLog() overwrites nothing that was set aside before", async () => {
+    const stage = logStage();
+    const put = (name: string, text: string) =>
+      stage.disk.put(`data/${name}`, new TextEncoder().encode(text));
+    put("buffer.log", "third");
+    put("buffer.log.old", "first");
+    put("buffer.log.old.2", "second");
+    const { report, log } = await stage.open();
+    assert.deepEqual(report.renamed, ["buffer.log.old.3"]);
+    assert.equal(new TextDecoder().decode(stage.disk.bytes("data/buffer.log.old")), "first");
+    await log.close();
+  });
+
   it("openMessageLog() says why when it cannot read what is there", async () => {
     const stage = logStage();
     stage.disk.fails = () => "EIO";

@@ -1,0 +1,212 @@
+import type { Clock } from "../ports/clock.ts";
+import type { CryptoPort, Sha256 } from "../ports/crypto.ts";
+import { chunkHeadBytes, encodeEnd, writeChunkHead } from "../wire/gateway_chunk.ts";
+import { quoteJson } from "../wire/gateway_frames.ts";
+import type { UpstreamMessage } from "../wire/gateway_message.ts";
+import { chunkDataBytes, ChunkedText } from "./chunked_text.ts";
+import type { Client, ClientSession } from "./gateway_types.ts";
+import { isLargerThan } from "./history/history_metadata.ts";
+import type { HeldMessage } from "./history_replays.ts";
+import { noSlot, type Slot } from "./log/message_log_types.ts";
+import type { MemoryAccount } from "./memory_account.ts";
+
+/** Larger messages go in chunks to clients that take them. */
+export const wholeBytesMax = 1 << 20;
+
+/** Sent in one turn of the event loop; then others have theirs. */
+const turnBytes = 1 << 20;
+
+/** Where a long message comes from: it waits under a slot, came just now, or is kept elsewhere. */
+export type LongOrigin = Slot | HeldMessage | undefined;
+
+interface Delivery {
+  readonly session: ClientSession;
+  readonly text: ChunkedText;
+  readonly accountedBytes: number;
+  readonly sha256: Sha256;
+  origin: LongOrigin;
+  index: number;
+  /** What is to be made next; it is `over` when nothing is. */
+  state: "start" | "chunks" | "end" | "over";
+  /** Memory of each chunk in turn, and a frame for which there was no room yet. */
+  readonly memory: Uint8Array;
+  pending: Uint8Array | undefined;
+  isDue: boolean;
+  readonly held: HeldMessage[];
+  heldBytes: number;
+}
+
+export interface LongDeliveriesParts {
+  readonly clock: Clock;
+  readonly crypto: CryptoPort;
+  readonly memory: MemoryAccount;
+  /** Of messages that wait for one client behind a long one. */
+  readonly heldBytesMax: number;
+  /** A long message that waited is delivered. */
+  delivered(client: Client, slot: Slot): void;
+  /** Sends what was held behind a long message; it may be long itself. */
+  sendHeld(session: ClientSession, message: HeldMessage): "sent" | "slow" | "gone";
+  /** The client's connection has gone, and this was not sent. */
+  keep(client: Client, message: HeldMessage): void;
+  /** All that was held is sent: the connection takes more. */
+  finished(session: ClientSession): void;
+}
+
+/** Long messages on their way to clients that take chunks, as fast as each reads; what comes for
+ * such a client meanwhile waits behind. */
+export class LongDeliveries {
+  readonly #parts: LongDeliveriesParts;
+  readonly #deliveries = new Map<ClientSession, Delivery>();
+
+  constructor(parts: LongDeliveriesParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#deliveries.size;
+  }
+
+  isBusy(session: ClientSession): boolean {
+    return this.#deliveries.has(session);
+  }
+
+  /** Sends a message in chunks, if it is to be: `begun`: it is on its way now; `full`: too much is
+   * waiting here; `whole`: it goes as it is. `message` was read from the text. */
+  begin(
+    session: ClientSession,
+    text: string,
+    message: UpstreamMessage,
+    origin: LongOrigin,
+  ): "begun" | "full" | "whole" {
+    if (!session.takesChunks || !isLargerThan(text, wholeBytesMax)) return "whole";
+    const { memory, crypto } = this.#parts;
+    if (memory.totalBytes + text.length > memory.limitBytes) return "full";
+    const chunked = ChunkedText.of(text, message);
+    if (chunked === undefined) return "whole";
+    memory.add("transfers", text.length);
+    const delivery: Delivery = {
+      session,
+      text: chunked,
+      accountedBytes: text.length,
+      sha256: crypto.newSha256(),
+      origin,
+      index: 0,
+      state: "start",
+      memory: new Uint8Array(chunkHeadBytes + chunkDataBytes),
+      pending: undefined,
+      isDue: false,
+      held: [],
+      heldBytes: 0,
+    };
+    this.#deliveries.set(session, delivery);
+    this.#later(delivery);
+    return "begun";
+  }
+
+  /** Whether a message has to wait behind a long one, and does so here; `full`: it has to, but there
+   * is no room. */
+  hold(session: ClientSession, message: HeldMessage): "held" | "full" | "free" {
+    const delivery = this.#deliveries.get(session);
+    if (delivery === undefined) return "free";
+    const bytes = message.text.length;
+    const { heldBytesMax, memory } = this.#parts;
+    if (delivery.held.length > 0 && delivery.heldBytes + bytes > heldBytesMax) return "full";
+    if (memory.totalBytes + bytes > memory.limitBytes) return "full";
+    delivery.held.push(message);
+    delivery.heldBytes += bytes;
+    memory.add("transfers", bytes);
+    return "held";
+  }
+
+  /** A connection takes more. Answers whether no long message is on its way to it. */
+  drained(session: ClientSession): boolean {
+    const delivery = this.#deliveries.get(session);
+    if (delivery === undefined) return true;
+    this.#later(delivery);
+    return false;
+  }
+
+  /** A waiting message is dropped: what is on its way of it is delivered, but stands for no slot. */
+  forget(slot: Slot): void {
+    for (const delivery of this.#deliveries.values()) {
+      if (delivery.origin === slot) delivery.origin = undefined;
+    }
+  }
+
+  /** A connection is over: what was not sent waits for the next one. */
+  left(session: ClientSession): void {
+    const delivery = this.#deliveries.get(session);
+    if (delivery === undefined) return;
+    this.#end(delivery);
+    const { client } = session;
+    if (typeof delivery.origin === "object") this.#parts.keep(client, delivery.origin);
+    for (const message of delivery.held) this.#parts.keep(client, message);
+  }
+
+  #later(delivery: Delivery): void {
+    if (delivery.isDue) return;
+    delivery.isDue = true;
+    this.#parts.clock.soon(() => {
+      delivery.isDue = false;
+      if (delivery.state !== "over") this.#go(delivery);
+    });
+  }
+
+  #go(delivery: Delivery): void {
+    let sent = 0;
+    while (sent < turnBytes) {
+      const frame = delivery.pending ?? nextFrame(delivery);
+      if (frame === undefined) return this.#sent(delivery);
+      delivery.pending = frame;
+      if (delivery.session.sendBinary(frame) !== "sent") return;
+      delivery.pending = undefined;
+      sent += frame.length;
+    }
+    this.#later(delivery);
+  }
+
+  /** The long message is gone; what came meanwhile follows, as far as it goes. */
+  #sent(delivery: Delivery): void {
+    const { delivered, sendHeld, keep, finished } = this.#parts;
+    const { session, origin, held } = delivery;
+    this.#end(delivery);
+    if (typeof origin === "number" && origin !== noSlot) delivered(session.client, origin);
+    for (let at = 0; at < held.length; at++) {
+      const message = held[at] as HeldMessage;
+      const next = this.#deliveries.get(session);
+      if (next !== undefined) {
+        if (this.hold(session, message) === "full") keep(session.client, message);
+      } else if (sendHeld(session, message) !== "sent") {
+        for (const rest of held.slice(at)) keep(session.client, rest);
+        return;
+      }
+    }
+    if (!this.isBusy(session)) finished(session);
+  }
+
+  #end(delivery: Delivery): void {
+    delivery.state = "over";
+    this.#deliveries.delete(delivery.session);
+    this.#parts.memory.add("transfers", -delivery.accountedBytes - delivery.heldBytes);
+  }
+}
+
+/** Makes the next frame; undefined after the last. A chunk is valid until the next. */
+function nextFrame(delivery: Delivery): Uint8Array | undefined {
+  const { memory, text, sha256, index } = delivery;
+  if (delivery.state === "start") {
+    delivery.state = "chunks";
+    return text.startFrame;
+  }
+  if (delivery.state !== "chunks") return undefined;
+  const length = text.next(memory.subarray(chunkHeadBytes));
+  if (length === 0) {
+    delivery.state = "end";
+    const messageId = quoteJson(text.messageId);
+    return encodeEnd(`{"messageId":${messageId},"checksum":"${sha256.hex()}"}`);
+  }
+  const dataAt = writeChunkHead(memory, 0, { index, hash: text.hash, length });
+  delivery.index++;
+  sha256.update(memory.subarray(dataAt, dataAt + length));
+  return memory.subarray(0, dataAt + length);
+}
