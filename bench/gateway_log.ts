@@ -10,7 +10,11 @@ import { systemClock } from "../src/adapters/node/clock.ts";
 import { nodeLogFiles } from "../src/adapters/node/message_log_files.ts";
 import { nodeRandom } from "../src/adapters/node/random.ts";
 import { openMessageLog } from "../src/gateway/log/message_log.ts";
-import type { LogClient, MessageLogOwner } from "../src/gateway/log/message_log_types.ts";
+import {
+  type LogClient,
+  type MessageLogOwner,
+  noSlot,
+} from "../src/gateway/log/message_log_types.ts";
 import type { Logger } from "../src/ports/log.ts";
 import { median, numberFlag, report, residentBytes } from "./measure.ts";
 
@@ -145,10 +149,12 @@ async function readBack(): Promise<object> {
   const startedAt = performance.now();
   const { log, recovered } = await open(join(directory, "full.log"));
   let count = 0;
-  for (const { slot } of recovered.messages) count += log.bodyBytes(slot) > 0 ? 1 : 0;
+  for (let slot = log.oldest; slot !== noSlot; slot = log.newer(slot)) {
+    count += log.bodyBytes(slot) > 0 ? 1 : 0;
+  }
   if (count !== messages) throw new Error(`${count} of ${messages} messages came back`);
   let known = 0;
-  for (const id of recovered.ids) known += id.slot === undefined ? 0 : 1;
+  recovered.eachId((id) => known += id.slot === undefined ? 0 : 1);
   const seconds = (performance.now() - startedAt) / 1e3;
   Bun.gc(true);
   const megabytes = (residentBytes(process.pid) - before) / 2 ** 20;

@@ -15,6 +15,7 @@ const all = [
   "game_chat",
   "game_strangers",
   "rules_games",
+  "gateway_log",
   "gateway_messages",
   "gateway_memory",
   "gateway_round_trips",
@@ -24,6 +25,7 @@ const all = [
   "gateway_many_rules",
   "gateway_waiting",
   "gateway_fan_in",
+  "gateway_sdk",
 ];
 
 /** Run only when they are named: they take the whole machine. */

@@ -9,7 +9,7 @@ const source = fileURLToPath(new URL("../src/", import.meta.url));
 test("src/ keeps to the import table of the design", () => {
   const files = new Map<string, string>();
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
+    if (!entry.isFile() && !entry.isSymbolicLink()) continue;
     const path = `${entry.parentPath}/${entry.name}`.replaceAll(/\/+/g, "/").slice(source.length);
     // Written by protobufjs' compiler.
     const isSource = /\.[jt]s$/.test(path) && !path.includes("_static.");

@@ -66,7 +66,12 @@ export class LatencyHistogram {
   }
 
   summary(): Latencies {
-    return { count: this.count, p50Ms: this.quantile(0.5), p99Ms: this.quantile(0.99) };
+    return {
+      count: this.count,
+      p50Ms: this.quantile(0.5),
+      p99Ms: this.quantile(0.99),
+      maxMs: this.quantile(1),
+    };
   }
 }
 
@@ -74,4 +79,5 @@ export interface Latencies {
   readonly count: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly maxMs: number;
 }

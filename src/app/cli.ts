@@ -71,6 +71,8 @@ async function runVerb(runtime: Runtime, invocation: Invocation): Promise<number
       return await (await import("./packages_verb.ts")).packagesVerb(runtime, invocation);
     case "check":
       return await (await import("./check_command.ts")).checkCommand(runtime, invocation);
+    case "completions":
+      return (await import("./shell_completions.ts")).printCompletions(runtime, invocation);
     case "version":
       return (await import("./version.ts")).printVersion(runtime, invocation);
     case "help":

@@ -2,6 +2,7 @@ import { reachableAddress, showAddress } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
 import { describeRules } from "./make_rules.ts";
 import type { RunningServer } from "./server.ts";
+import { isTlsOn } from "./tls_files.ts";
 import { version } from "./version.ts";
 
 /** What a person at the terminal sees when the server is up; several lines. */
@@ -18,7 +19,9 @@ export function greeting(
       "http",
       server.httpPort === undefined
         ? "off"
-        : `http://${showAddress(reachableAddress(http_host), server.httpPort)}/health  /metrics`,
+        : `${isTlsOn(settings) ? "https" : "http"}://${
+          showAddress(reachableAddress(http_host), server.httpPort)
+        }/health  /metrics`,
     ],
     ["data", `${directory} (state in ${settings.db_path})`],
     ["rules", rulesLine(settings, server)],
@@ -43,7 +46,10 @@ function gatewayRows(settings: Settings, { gateway, httpPort }: RunningServer): 
   const address = showAddress(reachableAddress(settings.http_host), httpPort);
   const { length } = settings.gateway.routes;
   const routes = length === 1 ? "1 route" : `${length} routes`;
-  return [["gateway", `ws://${address}/ws?clientId=…  (${routes})`]];
+  return [[
+    "gateway",
+    `${isTlsOn(settings) ? "wss" : "ws"}://${address}/ws?clientId=…  (${routes})`,
+  ]];
 }
 
 function whoOnTcp({ game }: RunningServer): string {

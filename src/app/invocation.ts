@@ -1,6 +1,14 @@
 import type { Settings } from "../config/settings.ts";
 
-export type VerbName = "serve" | "watchdog" | "admin" | "packages" | "check" | "version" | "help";
+export type VerbName =
+  | "serve"
+  | "watchdog"
+  | "admin"
+  | "packages"
+  | "check"
+  | "completions"
+  | "version"
+  | "help";
 
 /** One call of the program: a verb and its checked flags. */
 export interface Invocation {

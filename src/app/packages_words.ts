@@ -24,6 +24,9 @@ type Verb = keyof typeof takes;
 
 const names = Object.keys(takes) as Verb[];
 
+/** All of its verbs. */
+export const packagesWords: readonly string[] = names;
+
 /** Reads the words after `packages`, or says in one line what is wrong with them; that shows no
  * address, which may hold a secret. */
 export function readPackagesWords(words: readonly string[]): PackagesOrder | string {

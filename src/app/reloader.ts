@@ -1,6 +1,7 @@
 import { changedKeys, isTakenOver } from "../config/changed_keys.ts";
-import { showFault } from "../config/faults.ts";
+import { brokenFile, showFault } from "../config/faults.ts";
 import type { LoadInput } from "../config/load_settings.ts";
+import { sourceOfFile } from "../config/read_document.ts";
 import { type GameConfigReload, reloadGameConfig } from "../config/reload_game_config.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Logger } from "../ports/log.ts";
@@ -28,8 +29,9 @@ export type ReloadReport =
 interface ReloaderParts {
   readonly runtime: Runtime;
   readonly input: LoadInput;
-  /** With what the server was started. */
+  /** With what the server was started, and the file that it came from, if any. */
   readonly settings: Settings;
+  readonly path: string | undefined;
   readonly logger: Logger;
   /** What the command line makes of settings. */
   complete(settings: Settings): Settings;
@@ -104,6 +106,12 @@ export class Reloader {
     await this.#watch?.reading();
     const loaded = await readSettings(runtime, input);
     if (!loaded.ok) return { ok: false, faults: loaded.faults.map(showFault) };
+    const { path } = this.#parts;
+    if (path !== undefined && loaded.path === undefined) {
+      // Without it everything would be as if nobody had ever configured anything.
+      const gone = brokenFile(sourceOfFile(path), "it was there at the start, and is gone");
+      return { ok: false, faults: [showFault(gone)] };
+    }
     const after = this.#parts.complete(loaded.settings);
     const server = this.#server;
     const gateway = await server?.configureGateway(after.gateway);

@@ -29,7 +29,14 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   // Before anybody can know that the server is there, so that no signal finds it unprepared.
   stopOnSignals(runtime, logger, requestStop);
   const input = loadInputOf(runtime, invocation);
-  const reloader = new Reloader({ runtime, input, settings, logger, complete });
+  const reloader = new Reloader({
+    runtime,
+    input,
+    settings,
+    path: loaded.path,
+    logger,
+    complete,
+  });
   process.onSignal("SIGHUP", () => void reloader.reload());
   const started = await startServer({
     runtime,

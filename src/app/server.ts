@@ -12,7 +12,6 @@ import { HostServer } from "../host/host_server.ts";
 import type { ScriptBridge } from "../host/script_bridge.ts";
 import { BindError } from "../ports/bind_error.ts";
 import { FileError } from "../ports/files.ts";
-import type { HttpServer } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { type DirectoryLock, lockDirectory } from "./directory_lock.ts";
@@ -22,6 +21,7 @@ import { GamePart } from "./game_part.ts";
 import { RunningGame } from "./operated_game.ts";
 import { openScriptBridge } from "./script_bridges.ts";
 import { startHttp } from "./start_http.ts";
+import { type HttpSide, TlsFilesError } from "./start_https.ts";
 import type { ReloadReport } from "./reloader.ts";
 import { StoreClient } from "./store_client.ts";
 
@@ -83,7 +83,10 @@ export async function startServer(
     return { ok: true, server };
   } catch (error) {
     await server.stop();
-    if (error instanceof StartError || error instanceof BindError || error instanceof FileError) {
+    if (
+      error instanceof StartError || error instanceof BindError || error instanceof FileError ||
+      error instanceof TlsFilesError
+    ) {
       return { ok: false, reason: error.message };
     }
     throw error;
@@ -108,7 +111,7 @@ class Server implements RunningServer {
   #gateway: GatewayServer | undefined;
   #admin: Admin | undefined;
   #host: HostServer | undefined;
-  #http: HttpServer | undefined;
+  #http: HttpSide | undefined;
   #phase: "starting" | "running" | "draining" = "starting";
   #stopped: Promise<void> | undefined;
   tcpPort = 0;
@@ -153,8 +156,7 @@ class Server implements RunningServer {
     await this.#startHost(store, script);
     if (settings.gateway.enabled) await this.#startGateway();
     await this.#startHttp();
-    const http = this.#http && { host: settings.http_host, port: this.#http.port };
-    await this.#admin?.publish(http);
+    await this.#admin?.publish(this.#http?.plain);
     this.#phase = "running";
   }
 

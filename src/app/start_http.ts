@@ -2,7 +2,6 @@ import { parseAddressBlock } from "../base/address.ts";
 import type { Settings } from "../config/settings.ts";
 import type { GatewayServer } from "../gateway/gateway_server.ts";
 import type { HostMetrics } from "../host/host_metrics.ts";
-import type { HttpServer } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Admin } from "./admin.ts";
@@ -10,6 +9,7 @@ import { flatGameFigures, gameFigures } from "./game_figures.ts";
 import type { GamePart } from "./game_part.ts";
 import { addDemoRoute } from "./demo_routes.ts";
 import { httpRoutes } from "./http_routes.ts";
+import { type HttpSide, listenHttp } from "./start_https.ts";
 import { PrometheusText } from "./prometheus.ts";
 import { addSdkRoutes } from "./sdk_routes.ts";
 
@@ -37,9 +37,10 @@ export interface HttpParts {
 }
 
 /** Opens the HTTP port: probes, metrics, the operators' API, and the gateway's WebSockets. Rejects
- * with BindError. */
-export function startHttp(parts: HttpParts): Promise<HttpServer> {
+ * with BindError, FileError, or TlsFilesError. */
+export function startHttp(parts: HttpParts): Promise<HttpSide> {
   const { runtime, settings, logger, game, gateway, admin } = parts;
+  const measured = settings.gateway.metrics.enabled ? gateway : undefined;
   const prometheus = new PrometheusText({
     host: () => parts.host(),
     process: () => ({
@@ -49,9 +50,9 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
     }),
     runtimeName: settings.runtime_name,
     game: game && (() => gameFigures(game)),
-    gateway,
+    gateway: measured,
   });
-  return runtime.http.listen({
+  return listenHttp({
     host: settings.http_host,
     port: settings.http_port,
     bodyBytesMax: httpBodyBytesMax,
@@ -60,7 +61,7 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
       metrics: () => ({
         ...parts.host(),
         ...(game === undefined ? {} : flatGameFigures(gameFigures(game))),
-        ...gateway?.figures(),
+        ...measured?.figures(),
         runtime_name: settings.runtime_name,
       }),
       addRoutes: (app) => {
@@ -88,5 +89,5 @@ export function startHttp(parts: HttpParts): Promise<HttpServer> {
         traffic: gateway.counters,
       },
     }),
-  });
+  }, { runtime, settings, logger, hasAdmin: admin !== undefined });
 }

@@ -195,6 +195,25 @@ export const verbs: readonly VerbSpec[] = [
     notes: ["Exit codes: 0 all well, 1 something failed, 2 flag or configuration, 3 own failure."],
   },
   {
+    name: "completions",
+    purpose: "Prints what a shell needs to complete verbs, flags and their values",
+    takes: "bash|zsh|fish",
+    topicsMax: 0,
+    takesWords: true,
+    flags: [],
+    examples: [
+      {
+        command: "source <(freekill-gw completions bash)",
+        means: "in ~/.bashrc; with zsh in ~/.zshrc, after compinit",
+      },
+      {
+        command: "freekill-gw completions fish > ~/.config/fish/completions/freekill-gw.fish",
+        means: "for good",
+      },
+    ],
+    notes: [],
+  },
+  {
     name: "version",
     purpose: "Prints the version",
     takes: "[--json]",

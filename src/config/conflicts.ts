@@ -12,7 +12,7 @@ export type PlaceOf = (path: string) => Place;
 export function conflicts(settings: Settings, placeOf: PlaceOf): Fault[] {
   const faults: Fault[] = [];
   const { tcp_port, udp_port, http_port, game } = settings;
-  const refuse = (path: string, found: number, allowed: string) =>
+  const refuse = (path: string, found: number | string, allowed: string) =>
     faults.push(wrongValue({ ...placeOf(path), found: String(found), allowed }));
   if (udp_port > 65_535) {
     refuse("tcp_port", tcp_port, "below 65535 while udp_port is 0 (= tcp_port + 1)");
@@ -22,6 +22,11 @@ export function conflicts(settings: Settings, placeOf: PlaceOf): Fault[] {
   }
   if (http_port !== 0 && http_port === tcp_port && overlap(settings.host, settings.http_host)) {
     refuse("http_port", http_port, `another than tcp_port (${tcp_port}), or 0 for no HTTP`);
+  }
+  const { tls_cert, tls_key } = settings;
+  if ((tls_cert === "") !== (tls_key === "")) {
+    const [missing, given] = tls_cert === "" ? ["tls_cert", "tls_key"] : ["tls_key", "tls_cert"];
+    refuse(missing, '""', `a path where ${given} is one`);
   }
   if (game.bytesBurst < game.maxPacketBytes) {
     const allowed = `at least maxPacketBytes (${game.maxPacketBytes})`;

@@ -82,6 +82,13 @@ export const rootKeys: SpecsOf<RootSettings> = {
     means: 'Address to serve HTTP on; "": the same as host',
   },
   http_port: { ...port, default: 8_080, means: "Port for everything HTTP; 0: off" },
+  tls_cert: {
+    kind: "text",
+    default: "",
+    ...line,
+    means: 'PEM file with the certificate of the HTTP port, and those above it; "": no TLS',
+  },
+  tls_key: { kind: "text", default: "", ...line, means: "PEM file with its key" },
   tcp_port_mode: {
     kind: "choice",
     default: "auto",

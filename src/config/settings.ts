@@ -37,6 +37,9 @@ export interface RootSettings {
   readonly http_host: string;
   /** 0: no HTTP. */
   readonly http_port: number;
+  /** Paths of PEM files; both "" for no TLS on the HTTP port, or none of them. */
+  readonly tls_cert: string;
+  readonly tls_key: string;
   readonly tcp_port_mode: TcpPortMode;
   readonly sniff_ms: number;
   readonly sniff_loopback_ms: number;

@@ -53,7 +53,7 @@ export class Acknowledgements {
       const { client } = asker;
       this.#known.forget(client.index, hashMessageId(messageId));
       this.#counters.messagesFailed++;
-      const { session } = client;
+      const session = asker.isApart === true ? asker : client.session;
       if (session?.isModern) session.send(errorFrame("store_unavailable", storeFails, messageId));
     });
   }
@@ -102,6 +102,10 @@ export class Acknowledgements {
   /** Tells the client's present connection; one that knows nothing of acknowledgements only if it
    * asked for this one itself. */
   #acknowledge(asker: ClientSession, messageId: string): void {
+    if (asker.isApart === true) {
+      asker.send(ackFrame(messageId));
+      return;
+    }
     const { session } = asker.client;
     if (session === undefined || (session !== asker && !session.isModern)) return;
     session.send(ackFrame(messageId));

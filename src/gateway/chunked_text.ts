@@ -14,12 +14,26 @@ export const chunkDataBytes = 196_608;
 const base64Step = 262_144;
 const textStep = 65_536;
 
+/** A message that goes to its client in chunks. */
+export interface ChunkSource {
+  /** The frame that comes first. */
+  readonly startFrame: Uint8Array;
+  readonly messageId: string;
+  readonly hash: number;
+  /** Memory that it takes, about, in bytes. */
+  readonly length: number;
+  /** Writes the data of the next chunk; returns its bytes, 0 after the last. `into` has room for
+   * `chunkDataBytes`. */
+  next(into: Uint8Array): number;
+  /** Nothing more is asked of it. */
+  free(): void;
+}
+
 /**
  * A message of an upstream that goes to its client in chunks: gives the data piece by piece, out of
  * the text as it came.
  */
-export class ChunkedText {
-  /** The frame that comes first. */
+export class ChunkedText implements ChunkSource {
   readonly startFrame: Uint8Array;
   readonly messageId: string;
   readonly hash: number;
@@ -57,8 +71,10 @@ export class ChunkedText {
     this.#isBase64 = isBase64;
   }
 
-  /** Writes the data of the next chunk; returns its bytes, 0 after the last. `into` has room for
-   * `chunkDataBytes`. */
+  get length(): number {
+    return this.#data.length;
+  }
+
   next(into: Uint8Array): number {
     const from = this.#at;
     if (from >= this.#data.length) return 0;
@@ -68,8 +84,10 @@ export class ChunkedText {
     if (this.#isBase64) return into.setFromBase64(piece).written;
     return encoder.encodeInto(piece, into).written;
   }
-}
 
+  /** A text is its collector's. */
+  free(): void {}
+}
 
 const encoder = new TextEncoder();
 

@@ -70,7 +70,8 @@ export class Clients {
       waitingCount: 0,
       waitingBytes: 0,
       knownIds: 0,
-      pongAtMs: 0,
+      // Time begins with the process: 0 would be a moment ago.
+      pongAtMs: -Infinity,
     };
     this.#byId.set(client);
     this.#byIndex[index] = client;

@@ -187,13 +187,25 @@ export class GatewayDoor implements ConnectionOwner {
 
   /** In no particular order; the list is as long as there are connections. */
   list(): ConnectionFacts[] {
-    return Array.from(this.#ring.all(), (connection) => ({
-      clientId: connection.client.id,
-      remoteHost: connection.remoteHost,
-      remotePort: connection.remotePort,
-      bufferedBytes: connection.bufferedBytes,
-      silentMs: this.#watch.silentMs(connection),
-    }));
+    return this.page({ offset: 0, limit: Infinity });
+  }
+
+  /** Some of them; their order changes as clients come and go. */
+  page({ offset, limit }: { offset: number; limit: number }): ConnectionFacts[] {
+    const found: ConnectionFacts[] = [];
+    let at = 0;
+    for (const connection of this.#ring.all()) {
+      if (at++ < offset) continue;
+      if (found.length >= limit) break;
+      found.push(this.#factsOf(connection));
+    }
+    return found;
+  }
+
+  /** undefined when that client is not connected. */
+  connectionOf(clientId: string): ConnectionFacts | undefined {
+    const session = this.#core.clientWithId(clientId)?.session;
+    return session instanceof ClientConnection ? this.#factsOf(session) : undefined;
   }
 
   /** Closes the connection of a client with 1008 `kicked`; false when it has none. */
@@ -272,6 +284,16 @@ export class GatewayDoor implements ConnectionOwner {
     this.#arriving.set(connection, query);
     if (isProven) this.#claims.set(connection, claims);
     return { accept: true, data: connection, ...protocol };
+  }
+
+  #factsOf(connection: ClientConnection): ConnectionFacts {
+    return {
+      clientId: connection.client.id,
+      remoteHost: connection.remoteHost,
+      remotePort: connection.remotePort,
+      bufferedBytes: connection.bufferedBytes,
+      silentMs: this.#watch.silentMs(connection),
+    };
   }
 
   #refused(refusal: Refusal): UpgradeDecision<ClientConnection> {

@@ -24,6 +24,7 @@ import { EchoLink } from "./echo_link.ts";
 import { emptyGatewayCounters, RecentLatency } from "./gateway_counters.ts";
 import { GatewayDoor } from "./gateway_door.ts";
 import { gatewayFigures } from "./gateway_figures.ts";
+import { GatewayOperations } from "./gateway_operations.ts";
 import type { GatewayCounters } from "./gateway_types.ts";
 import type { Link, LinkOwner } from "./link_types.ts";
 import { MessageHistory } from "./history/message_history.ts";
@@ -86,6 +87,8 @@ export class GatewayServer {
   readonly log: MessageLog;
   readonly history: MessageHistory;
   readonly upstreams: Upstreams;
+  /** For operators. */
+  readonly operations: GatewayOperations;
   readonly counters: GatewayCounters = emptyGatewayCounters();
   readonly #options: GatewayServerOptions;
   /** Reads its keys again when it is told to; absent where no tokens are in use. */
@@ -203,6 +206,9 @@ export class GatewayServer {
     const downstream: Downstream = new Downstream({
       history,
       clock,
+      crypto: ports.crypto,
+      memory,
+      maxMessageSize: config.maxMessageSize,
       heldBytesMax: config.outboundBytesMax,
       log,
       clients,
@@ -237,6 +243,15 @@ export class GatewayServer {
       memory,
       ledger,
       identity,
+    });
+    this.operations = new GatewayOperations({
+      core,
+      door: this.door,
+      downstream,
+      history: this.history,
+      log,
+      upstreams,
+      clock,
     });
     restoreMessages(recovered, { log, clients, upstreams, mailbox, known, clock });
     this.#startTicks();
@@ -351,8 +366,11 @@ export class GatewayServer {
     const { ports, config, logger } = this.#options;
     const owner: LinkOwner = {
       text: (text) => downstream.text(target, text),
-      binary: () => this.counters.upstreamFramesRefused++,
-      changed: () => this.upstreams?.reachChanged(),
+      binary: (bytes) => downstream.binary(target, bytes),
+      changed: (state) => {
+        if (state !== "open") downstream.lost(target);
+        this.upstreams?.reachChanged();
+      },
     };
     const { url } = target;
     if (url.startsWith("echo:")) return new EchoLink({ queue: target, owner, clock: ports.clock });
@@ -386,7 +404,7 @@ export class GatewayServer {
       if (++ticks % ticksPerExpiry === 0) {
         this.core.disposal.expire();
         this.upstreams.leaveUnnamed();
-        this.core.transfers.expire();
+        this.core.expireTransfers();
         this.history.tick();
       }
       if (ticks % ticksPerPeriod !== 0) return;

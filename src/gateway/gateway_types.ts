@@ -52,6 +52,8 @@ export interface Upstream {
 /** One WebSocket of a client, as the gateway's core sees it. */
 export interface ClientSession {
   readonly client: Client;
+  /** It is not the client's connection: what its messages are answered is for it alone. */
+  readonly isApart?: boolean;
   /** `ack=1`: every message with an id is acknowledged. */
   readonly wantsAcks: boolean;
   /** Announced `ack=1`, `chunks=1` or `v=2`: gets `ack`, `error` and `pong` frames. */

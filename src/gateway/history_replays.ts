@@ -46,6 +46,9 @@ export interface HistoryReplaysParts {
   sendWaiting(client: Client): void;
   /** Sends one message of an upstream, in the form that the client asked for. */
   sendOne(session: ClientSession, text: string): "sent" | "slow" | "gone";
+  /** Whether a message goes to it in pieces: nothing else may come in between, and `drained`
+   * follows. */
+  isBusy(session: ClientSession): boolean;
   /** Keeps it until the client, which went, comes back. */
   keep(client: Client, message: HeldMessage): void;
 }
@@ -158,7 +161,7 @@ export class HistoryReplays {
   #sendHistory(replay: Replay): boolean {
     const { slice, session } = replay;
     for (let pieces = 0; replay.at < slice.count; pieces++) {
-      if (!session.hasRoom()) return false;
+      if (this.#parts.isBusy(session) || !session.hasRoom()) return false;
       if (pieces === turnPieces) return this.#rest(replay);
       if (replay.loaded === undefined) {
         const count = slice.pieceFrom(replay.at, pieceBytes, pieceMessages);
@@ -167,6 +170,7 @@ export class HistoryReplays {
       }
       if (!this.#sendLoaded(replay, replay.loaded)) return false;
     }
+    if (this.#parts.isBusy(session)) return false;
     const { first, last, sent: total, hasGap } = replay;
     const note = historyCompleteFrame({
       total,
@@ -233,10 +237,9 @@ export class HistoryReplays {
       for (; done < texts.length; done++) {
         const text = texts[done]!;
         if (text === "") continue;
-        const isSent = records[done]!.isUp
-          ? session.send(text) === "sent"
-          : this.#parts.sendOne(session, text) === "sent";
-        if (!isSent) break;
+        const isOwn = records[done]!.isUp && !session.takesChunks;
+        const outcome = isOwn ? session.send(text) : this.#parts.sendOne(session, text);
+        if (outcome !== "sent") break;
       }
     } else {
       const present = texts.filter((text) => text !== "");

@@ -3,7 +3,7 @@ import type { CryptoPort, Sha256 } from "../ports/crypto.ts";
 import { chunkHeadBytes, encodeEnd, writeChunkHead } from "../wire/gateway_chunk.ts";
 import { quoteJson } from "../wire/gateway_frames.ts";
 import type { UpstreamMessage } from "../wire/gateway_message.ts";
-import { chunkDataBytes, ChunkedText } from "./chunked_text.ts";
+import { chunkDataBytes, ChunkedText, type ChunkSource } from "./chunked_text.ts";
 import type { Client, ClientSession } from "./gateway_types.ts";
 import { isLargerThan } from "./history/history_metadata.ts";
 import type { HeldMessage } from "./history_replays.ts";
@@ -21,8 +21,7 @@ export type LongOrigin = Slot | HeldMessage | undefined;
 
 interface Delivery {
   readonly session: ClientSession;
-  readonly text: ChunkedText;
-  readonly accountedBytes: number;
+  readonly source: ChunkSource;
   readonly sha256: Sha256;
   origin: LongOrigin;
   index: number;
@@ -79,15 +78,21 @@ export class LongDeliveries {
     origin: LongOrigin,
   ): "begun" | "full" | "whole" {
     if (!session.takesChunks || !isLargerThan(text, wholeBytesMax)) return "whole";
-    const { memory, crypto } = this.#parts;
+    const { memory } = this.#parts;
     if (memory.totalBytes + text.length > memory.limitBytes) return "full";
-    const chunked = ChunkedText.of(text, message);
-    if (chunked === undefined) return "whole";
-    memory.add("transfers", text.length);
+    const source = ChunkedText.of(text, message);
+    if (source === undefined) return "whole";
+    this.beginWith(session, source, origin);
+    return "begun";
+  }
+
+  /** Sends a message in chunks; nothing else may be on its way to the connection. */
+  beginWith(session: ClientSession, source: ChunkSource, origin: LongOrigin): void {
+    const { memory, crypto } = this.#parts;
+    memory.add("transfers", source.length);
     const delivery: Delivery = {
       session,
-      text: chunked,
-      accountedBytes: text.length,
+      source,
       sha256: crypto.newSha256(),
       origin,
       index: 0,
@@ -100,7 +105,6 @@ export class LongDeliveries {
     };
     this.#deliveries.set(session, delivery);
     this.#later(delivery);
-    return "begun";
   }
 
   /** Whether a message has to wait behind a long one, and does so here; `full`: it has to, but there
@@ -187,25 +191,26 @@ export class LongDeliveries {
   #end(delivery: Delivery): void {
     delivery.state = "over";
     this.#deliveries.delete(delivery.session);
-    this.#parts.memory.add("transfers", -delivery.accountedBytes - delivery.heldBytes);
+    this.#parts.memory.add("transfers", -delivery.source.length - delivery.heldBytes);
+    delivery.source.free();
   }
 }
 
 /** Makes the next frame; undefined after the last. A chunk is valid until the next. */
 function nextFrame(delivery: Delivery): Uint8Array | undefined {
-  const { memory, text, sha256, index } = delivery;
+  const { memory, source, sha256, index } = delivery;
   if (delivery.state === "start") {
     delivery.state = "chunks";
-    return text.startFrame;
+    return source.startFrame;
   }
   if (delivery.state !== "chunks") return undefined;
-  const length = text.next(memory.subarray(chunkHeadBytes));
+  const length = source.next(memory.subarray(chunkHeadBytes));
   if (length === 0) {
     delivery.state = "end";
-    const messageId = quoteJson(text.messageId);
+    const messageId = quoteJson(source.messageId);
     return encodeEnd(`{"messageId":${messageId},"checksum":"${sha256.hex()}"}`);
   }
-  const dataAt = writeChunkHead(memory, 0, { index, hash: text.hash, length });
+  const dataAt = writeChunkHead(memory, 0, { index, hash: source.hash, length });
   delivery.index++;
   sha256.update(memory.subarray(dataAt, dataAt + length));
   return memory.subarray(0, dataAt + length);

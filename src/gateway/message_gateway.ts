@@ -107,12 +107,19 @@ export class MessageGateway implements GatewayCore, TargetOwner {
 
   left(session: ClientSession): void {
     this.transfers.left(session);
+    this.#parts.downstream.left(session);
     this.#parts.downstream.replays.left(session);
     this.#clients.tidy(session.client);
   }
 
+  /** Drops large messages that nothing more comes of. To be called about once a second. */
+  expireTransfers(): void {
+    this.transfers.expire();
+    this.#parts.downstream.transfers.expire();
+  }
+
   drained(session: ClientSession): void {
-    this.#parts.downstream.replays.drained(session);
+    this.#parts.downstream.drained(session);
   }
 
   text(session: ClientSession, text: string): void {

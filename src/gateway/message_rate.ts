@@ -47,7 +47,9 @@ export class MessageRate {
    * only when that has moved, or nothing is left. */
   take(connection: ClientConnection, coarseMs: number): boolean {
     if (this.#perSecond === 0) return true;
-    if (connection.credit < 1 || connection.creditAtMs < coarseMs) {
+    const { credit, creditAtMs } = connection;
+    // More than the burst: that was lowered since.
+    if (credit < 1 || credit > this.#burst || creditAtMs < coarseMs) {
       const now = this.#clock.monotonic();
       const seconds = (now - connection.creditAtMs) / 1_000;
       connection.credit = Math.min(this.#burst, connection.credit + seconds * this.#perSecond);

@@ -1,7 +1,8 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Clients } from "./clients.ts";
 import type { DedupWindow } from "./dedup_window.ts";
-import type { MessageLog, RecoveredId, RecoveredMessage } from "./log/message_log_types.ts";
+import type { RecoveredLog } from "./log/message_log.ts";
+import { type MessageLog, noSlot } from "./log/message_log_types.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -10,7 +11,7 @@ import type { Upstreams } from "./upstreams.ts";
  * those that wait for clients into the mailbox, and ids into the de-duplication window.
  */
 export function restoreMessages(
-  recovered: { readonly messages: Iterable<RecoveredMessage>; readonly ids: Iterable<RecoveredId> },
+  recovered: Pick<RecoveredLog, "eachId">,
   to: {
     readonly log: MessageLog;
     readonly clients: Clients;
@@ -21,9 +22,9 @@ export function restoreMessages(
   },
 ): void {
   const { log, clients, upstreams, mailbox, known, clock } = to;
-  for (const { slot, direction } of recovered.messages) {
+  for (let slot = log.oldest; slot !== noSlot; slot = log.newer(slot)) {
     const client = clients.at(log.clientIndex(slot));
-    if (direction === "down") {
+    if (!log.isUp(slot)) {
       mailbox.push(client, slot);
     } else {
       const upstream = upstreams.upstreamOf(client) ?? upstreams.unrouted;
@@ -33,13 +34,14 @@ export function restoreMessages(
     }
   }
   const nowMs = clock.monotonic();
-  for (const { client, messageId, bodyCrc, bodyBytes, stampMs } of recovered.ids) {
-    const { low, high } = messageId;
+  const nowWallMs = clock.now();
+  recovered.eachId((id) => {
+    const { clientIndex, low, high, bodyCrc, bodyBytes, stampMs } = id;
     // A clock that was set back must not make an id immortal.
-    const ageMs = Math.max(0, clock.now() - stampMs);
+    const ageMs = Math.max(0, nowWallMs - stampMs);
     const key = { low, high, bodyCrc, bodyBytes, nowMs };
-    if (known.add(client.index, key, durable, ageMs)) clients.at(client.index).knownIds++;
-  }
+    if (known.add(clientIndex, key, durable, ageMs)) clients.at(clientIndex).knownIds++;
+  });
   for (const client of clients.all()) clients.tidy(client);
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 
 /** Of one slice: with what else a turn of the event loop does, well below what anybody notices. */
-const sliceMs = 4;
+const sliceMs = 2;
 
 /** Long work on the thread that serves sockets is done in slices, and messages go between them. */
 export class Slices {

@@ -1,16 +1,17 @@
 import type { TransferStart } from "../wire/gateway_chunk.ts";
+import { base64Length } from "../wire/base64.ts";
 import { quoteJson } from "../wire/gateway_frames.ts";
 import { decodeUtf8, encodeUtf8 } from "../wire/utf8.ts";
+import { ChunkedBytes } from "./chunked_bytes.ts";
 import { MessageBody } from "./log/message_body.ts";
 
 /** Where the data of a transfer goes, in order. */
 export interface TransferSink {
   /** The bytes are valid only during the call. */
   take(bytes: Uint8Array): void;
+  /** The transfer is over without a message: lets go of what came. */
+  free(): void;
 }
-
-/** Encoded at once: longer texts on the way would only be garbage. Whole groups of three bytes. */
-const pieceBytes = 3 << 16;
 
 /** How the members of a message begin whose data came in chunks, or as a binary frame. */
 export const binaryDataStart = '"type":1,"data":"';
@@ -21,7 +22,7 @@ export const binaryDataStart = '"type":1,"data":"';
  */
 export class BinaryBody implements TransferSink {
   readonly #totalSize: number;
-  readonly #begin: string;
+  readonly #begin: Uint8Array;
   readonly #end: Uint8Array;
   #body: MessageBody | undefined;
   /** Bytes that wait for the rest of their group of three. */
@@ -33,7 +34,7 @@ export class BinaryBody implements TransferSink {
     { before = "", behind = "" } = {},
   ) {
     this.#totalSize = totalSize;
-    this.#begin = before + binaryDataStart;
+    this.#begin = encodeUtf8(before + binaryDataStart);
     this.#end = encodeUtf8((members === "" ? '"' : `",${members}`) + behind);
   }
 
@@ -43,29 +44,31 @@ export class BinaryBody implements TransferSink {
     if (this.#grouped > 0) {
       while (this.#grouped < 3 && at < bytes.length) this.#group[this.#grouped++] = bytes[at++]!;
       if (this.#grouped < 3) return;
-      body.addAscii(this.#group.toBase64());
+      body.addBase64(this.#group, 0, 3);
       this.#grouped = 0;
     }
     const end = bytes.length - (bytes.length - at) % 3;
-    for (; at < end; at += pieceBytes) {
-      body.addAscii(bytes.subarray(at, Math.min(end, at + pieceBytes)).toBase64());
-    }
+    body.addBase64(bytes, at, end);
     for (at = end; at < bytes.length; at++) this.#group[this.#grouped++] = bytes[at]!;
   }
 
   /** The whole body, once all of the data was taken. */
   finish(): MessageBody {
     const body = this.#begun();
-    body.addAscii(this.#group.subarray(0, this.#grouped).toBase64());
+    body.addBase64(this.#group, 0, this.#grouped);
     body.add(this.#end);
     return body;
   }
 
+  free(): void {
+    this.#body?.free();
+  }
+
   #begun(): MessageBody {
     if (this.#body === undefined) {
-      const base64Bytes = Math.ceil(this.#totalSize / 3) * 4;
-      this.#body = new MessageBody(this.#begin.length + base64Bytes + this.#end.length);
-      this.#body.addAscii(this.#begin);
+      const dataBytes = base64Length(this.#totalSize);
+      this.#body = new MessageBody(this.#begin.length + dataBytes + this.#end.length);
+      this.#body.add(this.#begin);
     }
     return this.#body;
   }
@@ -89,17 +92,34 @@ export class MessageText implements TransferSink {
     else this.#parts.push(bytes.slice());
   }
 
+  free(): void {
+    this.#body?.free();
+    this.#parts.length = 0;
+  }
+
+  /** The data of a message of type 1 that goes on in chunks, in place of `finish`. */
+  chunks(): ChunkedBytes | undefined {
+    const body = this.#body?.finish();
+    if (body === undefined) return undefined;
+    const from = body.from + 1 + binaryDataStart.length;
+    return new ChunkedBytes(this.#start, body, {
+      from,
+      to: from + base64Length(this.#start.totalSize),
+    });
+  }
+
   /** The text, and where its data is, quotes included; undefined when the data had to be UTF-8 and is
    * not. */
-  finish(): { readonly text: string; readonly dataFrom: number; readonly dataTo: number } | undefined {
+  finish():
+    | { readonly text: string; readonly dataFrom: number; readonly dataTo: number }
+    | undefined {
     const { totalSize, members } = this.#start;
     if (this.#body !== undefined) {
-      const { memory, from } = this.#body.finish();
-      const text = decodeUtf8(memory.subarray(from)) ?? "";
-      // It is as large as the text: it need not wait for the collector.
-      memory.buffer.transfer(0);
+      const body = this.#body.finish();
+      const text = decodeUtf8(body.memory.subarray(body.from)) ?? "";
+      body.free();
       const dataFrom = binaryDataStart.length;
-      return { text, dataFrom, dataTo: dataFrom + 2 + Math.ceil(totalSize / 3) * 4 };
+      return { text, dataFrom, dataTo: dataFrom + 2 + base64Length(totalSize) };
     }
     const bytes = new Uint8Array(totalSize);
     let at = 0;

@@ -113,7 +113,7 @@ export class Transfers<Owner, Sink extends TransferSink> {
     this.#touch(transfer);
     const text = takeChunk(transfer, frame);
     if (text === undefined) return undefined;
-    this.#close(transfer);
+    this.#drop(transfer);
     return bad(transfer.start.messageId, text);
   }
 
@@ -127,27 +127,20 @@ export class Transfers<Owner, Sink extends TransferSink> {
     if (transfer === undefined || transfer.start.messageId !== messageId) {
       return unknown(messageId, "no open transfer has this id");
     }
+    const text = judgeEnd(transfer, checksum);
+    if (text !== undefined) {
+      this.#drop(transfer);
+      return bad(messageId, text);
+    }
     this.#close(transfer);
-    const { start, sink, taken, cameBytes, sha256 } = transfer;
-    if (taken < start.chunkCount) {
-      return bad(messageId, `chunk ${taken} of ${start.chunkCount} is missing`);
-    }
-    if (cameBytes !== start.totalSize) {
-      return bad(messageId, `${cameBytes} bytes came in place of ${start.totalSize}`);
-    }
-    const sums = [start.checksum, checksum].filter((sum) => sum !== "");
-    if (sums.length > 0) {
-      const sum = sha256.hex();
-      if (sums.some((given) => given !== sum)) return bad(messageId, "the checksum does not fit");
-    }
-    return { start, sink };
+    return transfer;
   }
 
   /** A connection is over, and its transfers with it. */
   drop(owner: Owner): void {
     const open = this.#open.get(owner);
     if (open === undefined) return;
-    for (const transfer of [...open.values()]) this.#close(transfer);
+    for (const transfer of [...open.values()]) this.#drop(transfer);
   }
 
   /** Drops what nothing has come for. To be called about once a second. */
@@ -155,7 +148,7 @@ export class Transfers<Owner, Sink extends TransferSink> {
     const before = this.#parts.clock.monotonic() - transferLimits.idleMsMax;
     for (const transfer of this.#byAge) {
       if (transfer.touchedAtMs > before) return;
-      this.#close(transfer);
+      this.#drop(transfer);
       const minutes = transferLimits.idleMsMax / 60_000;
       const { messageId } = transfer.start;
       this.#parts.idle(transfer.owner, bad(messageId, `nothing came for ${minutes} minutes`));
@@ -167,6 +160,12 @@ export class Transfers<Owner, Sink extends TransferSink> {
     if (this.#byAge.size === 1) return;
     this.#byAge.delete(transfer);
     this.#byAge.add(transfer);
+  }
+
+  #drop(transfer: Transfer<Owner, Sink>): void {
+    this.#close(transfer);
+    transfer.sink.free();
+    transfer.ahead.clear();
   }
 
   #close(transfer: Transfer<Owner, Sink>): void {
@@ -205,6 +204,21 @@ function takeChunk<Owner>(
     takeNext(transfer, next);
   }
   return undefined;
+}
+
+/** What is wrong with a transfer at its end, in a few words; undefined when nothing is. */
+function judgeEnd<Owner>(
+  { start, taken, cameBytes, sha256 }: Transfer<Owner, TransferSink>,
+  checksum: string,
+): string | undefined {
+  if (taken < start.chunkCount) return `chunk ${taken} of ${start.chunkCount} is missing`;
+  if (cameBytes !== start.totalSize) {
+    return `${cameBytes} bytes came in place of ${start.totalSize}`;
+  }
+  const sums = [start.checksum, checksum].filter((sum) => sum !== "");
+  if (sums.length === 0) return undefined;
+  const sum = sha256.hex();
+  return sums.every((given) => given === sum) ? undefined : "the checksum does not fit";
 }
 
 function keepAhead<Owner>(

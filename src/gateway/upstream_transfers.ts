@@ -7,6 +7,12 @@ import { MessageText } from "./transfer_sinks.ts";
 import { isTransferFault, Transfers } from "./transfers.ts";
 import type { UpstreamTarget } from "./upstream_target.ts";
 
+/** A large message of an upstream that is whole. */
+export interface WholeUpstreamMessage {
+  readonly start: TransferStart;
+  readonly sink: MessageText;
+}
+
 export interface UpstreamTransfersParts {
   readonly clock: Clock;
   readonly crypto: CryptoPort;
@@ -33,9 +39,8 @@ export class UpstreamTransfers {
     });
   }
 
-  /** Takes a binary frame. The text of a message that is whole now, which `into` describes as if it
-   * had been read from it; else undefined. */
-  frame(target: UpstreamTarget, bytes: Uint8Array, into: UpstreamMessage): string | undefined {
+  /** Takes a binary frame: the message that is whole now, if there is one. */
+  frame(target: UpstreamTarget, bytes: Uint8Array): WholeUpstreamMessage | undefined {
     const { maxMessageSize: totalSizeMax, isWanted, refused } = this.#parts;
     const frame = parseChunkFrame(bytes, { from: "upstream", totalSizeMax });
     switch (frame?.kind) {
@@ -48,9 +53,9 @@ export class UpstreamTransfers {
         return undefined;
       case "end": {
         const whole = this.#transfers.end(target, frame, chunkHash(frame.messageId));
-        const text = isTransferFault(whole) ? undefined : textOf(whole, into);
-        if (text === undefined) refused();
-        return text;
+        if (!isTransferFault(whole)) return whole;
+        refused();
+        return undefined;
       }
       default:
         refused();
@@ -69,8 +74,10 @@ export class UpstreamTransfers {
   }
 }
 
-function textOf(
-  { start, sink }: { start: TransferStart; sink: MessageText },
+/** The text of a message, which `into` describes as if it had been read from it; undefined when its
+ * data had to be UTF-8 and is not. */
+export function textOf(
+  { start, sink }: WholeUpstreamMessage,
   into: UpstreamMessage,
 ): string | undefined {
   const made = sink.finish();

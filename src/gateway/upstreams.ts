@@ -133,9 +133,21 @@ export class Upstreams {
    * that no rule names are left when nothing is on its way to them. Resolves when all of that is
    * done; of two calls the second waits for the first. Says why when there are too many upstreams.
    */
-  async replaceRules(rules: readonly RouteRule[]): Promise<string | undefined> {
+  replaceRules(rules: readonly RouteRule[]): Promise<string | undefined> {
+    return this.changeRules(() => rules);
+  }
+
+  /** The same with rules that are worked out of those of then; a reason in place of rules refuses. */
+  async changeRules(
+    change: (now: readonly RouteRule[]) => readonly RouteRule[] | string,
+  ): Promise<string | undefined> {
     let refused: string | undefined;
     await this.#moves.inTurn(async (slices) => {
+      const rules = change(this.rules);
+      if (typeof rules === "string") {
+        refused = rules;
+        return;
+      }
       const ruleSet = await RuleSet.build(rules, slices);
       const more = [...ruleSet.urls].filter((url) => !this.#targets.has(url)).length;
       // One place is for what is being swept.

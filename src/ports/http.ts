@@ -118,9 +118,23 @@ export interface WebSocketTraffic {
   bytesReceived: number;
 }
 
+/** What a server proves itself with. */
+export interface TlsKeyPair {
+  /** The certificate, then those that lead to its authority; PEM. */
+  readonly certificate: string;
+  /** PEM, not encrypted. */
+  readonly key: string;
+}
+
 export interface HttpServer {
   readonly host: string;
   readonly port: number;
+  /**
+   * Takes another certificate: new connections get it, open ones stay as they are. Throws
+   * `TlsKeyError`, and then nothing has changed; Error for a server without TLS. On Bun a connect that
+   * comes in the very moment may be reset.
+   */
+  replaceTls(pair: TlsKeyPair): void;
   /** Stops accepting, cuts what is open, resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -130,6 +144,8 @@ export interface HttpListenOptions<T> {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly bodyBytesMax: number;
+  /** Serves over TLS 1.2 or later alone. */
+  readonly tls?: TlsKeyPair | undefined;
   /**
    * Answers every request that is no WebSocket upgrade. A connection on which nothing moves for 30
    * seconds is cut: what streams must write more often.
@@ -150,7 +166,8 @@ export interface HttpServerPort {
   /**
    * Listens; `::` takes IPv4 too. A connection without a request is cut after 10 seconds (Bun: up
    * to 14). On Deno their number is bound by the limit for open files; Bun has no means for it: who
-   * serves the internet puts a proxy or a firewall's limit per address in front. Rejects with `BindError`. A `fetch` that throws is answered 500
+   * serves the internet puts a proxy or a firewall's limit per address in front. Rejects with
+   * `BindError`, or `TlsKeyError`. A `fetch` that throws is answered 500
    * with a plain line and reported to `error`; bodies over `bodyBytesMax` get 413; a malformed
    * upgrade gets 400, or 426 for another version of the protocol.
    */

@@ -180,8 +180,9 @@ export declare class StratixClient implements AsyncIterable<StratixMessage> {
     /**
      * Sends text, or bytes as a binary message; gives its id. With `acks` it resolves when the gateway
      * has acknowledged the message, and rejects with a `StratixError` when it refused it for good, the
-     * queue is full, or the client has ended before; without, it resolves at once. While there is no
-     * connection, messages wait. Bytes must not be changed before it resolves.
+     * queue is full, or the client has ended before; without, it resolves at once, or, for bytes that go
+     * in chunks, when all of them have gone. While there is no connection, messages wait. Bytes must not
+     * be changed before it resolves.
      */
     send(data: string | ArrayBuffer | ArrayBufferView, options?: SendOptions): Promise<string>;
     /** Each of these calls the handler from now on; what they return ends that. */

@@ -194,8 +194,6 @@ const chunkBytes = 1_048_576;
 const bufferedBytesMax = 8_388_608;
 /** How often to look whether they have left: a WebSocket tells nobody. */
 const bufferedLookMs = 20;
-/** Transfers that may arrive at once, as the gateway has it. */
-const transfersMax = 8;
 /** Frames that wait while the checksum of a message before them is worked out. */
 const heldFramesMax = 100_000;
 /** Messages that an iterator keeps for a reader who is slower than they come. */
@@ -224,6 +222,7 @@ const passing: ReadonlySet<string> = new Set([
   "store_unavailable",
   "rate_limited",
   "draining",
+  "unknown_transfer",
 ]);
 
 /** A connection to the gateway that comes back by itself. */
@@ -240,7 +239,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   readonly #onError = new Set<ErrorHandler>();
   readonly #streams = new Set<MessageStream>();
   readonly #outbox = new Outbox();
-  readonly #incoming: IncomingTransfers;
+  readonly #incoming: IncomingTransfer;
   readonly #timers = new Timers();
   /** Frames behind a message whose checksum is being worked out; undefined when none is. */
   #held: (string | ArrayBuffer)[] | undefined;
@@ -260,7 +259,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   #refusedMs = 0;
   #refusedAt = 0;
   /** The message that is going out in chunks. */
-  #transfer: { message: Outgoing; index: number } | undefined;
+  #transfer: Transfer | undefined;
 
   /** Throws TypeError or RangeError for options that cannot be used. */
   constructor(config: StratixConfig) {
@@ -268,7 +267,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     this.clientId = checkedId("clientId", config.clientId);
     this.#settings = settingsOf(config);
     this.#url = gatewayUrlOf(config.gatewayUrl);
-    this.#incoming = new IncomingTransfers(this.#settings.receiveBytesMax);
+    this.#incoming = new IncomingTransfer(this.#settings.receiveBytesMax);
     this.#lastMessageId = config.lastMessageId ?? "";
     this.#resumeToken = config.resumeToken;
     config.signal?.addEventListener("abort", () => this.disconnect(), { once: true });
@@ -332,8 +331,9 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   /**
    * Sends text, or bytes as a binary message; gives its id. With `acks` it resolves when the gateway
    * has acknowledged the message, and rejects with a `StratixError` when it refused it for good, the
-   * queue is full, or the client has ended before; without, it resolves at once. While there is no
-   * connection, messages wait. Bytes must not be changed before it resolves.
+   * queue is full, or the client has ended before; without, it resolves at once, or, for bytes that go
+   * in chunks, when all of them have gone. While there is no connection, messages wait. Bytes must not
+   * be changed before it resolves.
    */
   send(data: string | ArrayBuffer | ArrayBufferView, options: SendOptions = {}): Promise<string> {
     const { acks, queueMessagesMax, queueBytesMax } = this.#settings;
@@ -356,8 +356,9 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       return Promise.reject(new StratixError("queue_full", text, id));
     }
     outbox.add(message);
-    const result = acks ? this.#settled(message, signal) : Promise.resolve(id);
-    if (message.whole !== undefined) void this.#addChecksum(message, message.whole);
+    const isAwaited = acks || message.whole !== undefined;
+    const result = isAwaited ? this.#settled(message, signal) : Promise.resolve(id);
+    if (message.whole !== undefined) void this.#addChecksum(message, message.whole.bytes);
     this.#pump();
     return result;
   }
@@ -414,7 +415,8 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     const contentType = options.contentType ?? (isText ? "text/plain" : "application/octet-stream");
     const bytes = isText ? undefined : viewOf(data);
     if (bytes !== undefined && this.#settings.chunks && bytes.length > chunkBytes) {
-      return { id, frame: "", bytes: bytes.length, whole: bytes, contentType, ...unsent };
+      const whole = { bytes, contentType, ...(priority === undefined ? {} : { priority }) };
+      return { id, frame: "", bytes: bytes.length, whole, ...unsent };
     }
     const content = isText ? data : toBase64(bytes ?? new Uint8Array(0));
     // Written by hand: nanoseconds since 1970 do not fit a number.
@@ -422,7 +424,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       `"messageId":${JSON.stringify(id)},"timestamp":${Date.now()}000000,` +
       `"data":${JSON.stringify(content)},"contentType":${JSON.stringify(contentType)},` +
       `"compressed":false${priority === undefined ? "" : `,"priority":${priority}`}}`;
-    return { id, frame, bytes: frame.length, whole: undefined, contentType, ...unsent };
+    return { id, frame, bytes: frame.length, whole: undefined, ...unsent };
   }
 
   #settled(message: Outgoing, signal: AbortSignal | undefined): Promise<string> {
@@ -473,23 +475,22 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       } else if (message.checksum === undefined) {
         return;
       } else {
-        this.#transfer = { message, index: -1 };
+        this.#transfer = { message, whole: message.whole, index: -1 };
       }
     }
   }
 
-  #sendPiece(socket: Socket, transfer: { message: Outgoing; index: number }): void {
-    const { message, index } = transfer;
-    const whole = message.whole ?? new Uint8Array(0);
-    const chunkCount = Math.ceil(whole.length / chunkBytes);
+  #sendPiece(socket: Socket, transfer: Transfer): void {
+    const { message, whole, index } = transfer;
+    const { bytes, ...about } = whole;
+    const chunkCount = Math.ceil(bytes.length / chunkBytes);
     const messageId = message.id;
     if (index < 0) {
-      const { contentType } = message;
-      const start = { messageId, totalSize: whole.length, chunkCount, contentType };
+      const start = { messageId, totalSize: bytes.length, chunkCount, ...about };
       socket.send(jsonFrame(1, { ...start, compressed: false }));
     } else if (index < chunkCount) {
       const start = index * chunkBytes;
-      socket.send(chunkFrame(messageId, index, whole.subarray(start, start + chunkBytes)));
+      socket.send(chunkFrame(messageId, index, bytes.subarray(start, start + chunkBytes)));
     } else {
       socket.send(jsonFrame(3, { messageId, checksum: message.checksum }));
       this.#transfer = undefined;
@@ -605,7 +606,6 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     this.#isReadingHistory = this.#settings.loadHistory;
     if (token !== undefined) this.#renewLater(token);
     this.#beatLater();
-    this.#outbox.sendAgain();
     const connecting = this.#connecting;
     this.#connecting = undefined;
     this.#emit(this.#onConnect, (handler) => handler());
@@ -618,7 +618,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     const wasOpen = this.#state === "open";
     this.#release(undefined);
     if (wasOpen && now() - this.#openedAt >= provenMs) this.#failures = 0;
-    const end = this.#endAfter(code, reason);
+    const end = this.#endAfter(code, reason, wasOpen);
     if (end !== undefined) {
       this.#becomeIdle(end);
       if (wasOpen) this.#emitDisconnect(code, reason, undefined);
@@ -635,7 +635,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   }
 
   /** Why there is no way back; undefined while there is one. */
-  #endAfter(code: number, reason: string): StratixError | undefined {
+  #endAfter(code: number, reason: string, wasOpen: boolean): StratixError | undefined {
     const { autoReconnect, maxReconnectAttempts } = this.#settings;
     const said = `${code}${reason === "" ? "" : ` ${reason}`}`;
     if (code === closeCode.replaced) {
@@ -644,6 +644,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     if (code === closeCode.tooBig) {
       return new StratixError("too_big", `a message was larger than the gateway allows (${said})`);
     }
+    if (!autoReconnect && !wasOpen) return this.#connectError(code, reason);
     if (!autoReconnect || code === closeCode.normal) {
       return new StratixError("disconnected", `the connection was closed (${said})`);
     }
@@ -680,7 +681,6 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   #becomeIdle(error: StratixError): void {
     this.#state = "idle";
     this.#listenToNetwork(false);
-    this.#timers.clearAll();
     if (this.#settings.acks) {
       for (const message of this.#outbox.all()) {
         this.#outbox.settle(message, new StratixError(error.code, error.message, message.id));
@@ -773,21 +773,20 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     }
   }
 
-  #messageOfBytes(bytes: Uint8Array, start: Partial<StratixMessage>): StratixMessage {
-    const { clientId = this.clientId, messageId = "", timestamp = 0, contentType, compressed } =
-      start;
+  /** `start` are the members of the message but its data. */
+  #messageOfBytes(bytes: Uint8Array, start: Record<string, unknown>): StratixMessage {
+    const isText = start.type === 0;
     let data: string | undefined;
     return {
-      type: 1,
-      clientId,
-      messageId,
-      timestamp,
-      // Only for those who ask for it: it takes a third more than the bytes.
+      clientId: this.clientId,
+      messageId: "",
+      timestamp: 0,
+      ...start,
+      type: isText ? 0 : 1,
+      // Only for those who ask for it: base64 takes a third more than the bytes.
       get data() {
-        return data ??= toBase64(bytes);
+        return data ??= isText ? new TextDecoder().decode(bytes) : toBase64(bytes);
       },
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(compressed === undefined ? {} : { compressed }),
     };
   }
 
@@ -810,6 +809,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
         this.#refused(String(frame.code), String(frame.message), messageId);
         return true;
       case "pong":
+      case "auth_ok":
         return true;
       case "welcome":
         if (typeof frame.resume === "string") void this.#keepToken(frame.resume);
@@ -834,7 +834,10 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
 
   #refused(code: string, text: string, messageId: string): void {
     const message = this.#outbox.get(messageId);
-    if (message === undefined || message.sentAt < 0) {
+    const isGoingOut = message !== undefined && this.#transfer?.message === message;
+    // The gateway has dropped what it had of it.
+    if (isGoingOut) this.#transfer = undefined;
+    if (message === undefined || (message.sentAt < 0 && !isGoingOut)) {
       this.#report(new StratixError(code, text, messageId));
     } else if (!passing.has(code)) {
       this.#outbox.settle(message, new StratixError(code, text, messageId));
@@ -991,6 +994,13 @@ interface ControlFrame {
   readonly [name: string]: unknown;
 }
 
+/** What goes out in chunks. */
+interface Whole {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+  readonly priority?: number;
+}
+
 /** A message on its way out. */
 interface Outgoing {
   readonly id: string;
@@ -998,13 +1008,19 @@ interface Outgoing {
   readonly frame: string;
   readonly bytes: number;
   /** Goes out in chunks, once its checksum is there. */
-  readonly whole: Uint8Array | undefined;
-  readonly contentType: string;
+  readonly whole: Whole | undefined;
   checksum: string | undefined;
   /** On the present connection; −1: it waits. */
   sentAt: number;
   isSettled: boolean;
   settle: (error?: unknown) => void;
+}
+
+interface Transfer {
+  readonly message: Outgoing;
+  readonly whole: Whole;
+  /** Of the next chunk; −1: the start comes next. */
+  index: number;
 }
 
 const unsent = { checksum: undefined, sentAt: -1, isSettled: false, settle: () => {} };
@@ -1072,8 +1088,8 @@ class Outbox {
 
   /** It takes its old place when the others are lined up. */
   sendLater(message: Outgoing): void {
+    if (message.sentAt >= 0) this.sent--;
     message.sentAt = -1;
-    this.sent--;
   }
 
   /** The connection is gone, and with it all that was on its way. */
@@ -1103,34 +1119,35 @@ class Outbox {
 }
 
 interface Arrived {
-  readonly start: Partial<StratixMessage>;
+  /** The members of the message but its data. */
+  readonly start: Record<string, unknown>;
   readonly bytes: Uint8Array;
   readonly checksum: string;
 }
 
 interface Arriving {
-  readonly start: Partial<StratixMessage>;
+  readonly start: Record<string, unknown>;
+  readonly messageId: string;
+  readonly hash: number;
   readonly totalSize: number;
-  readonly checksum: string;
   readonly chunkCount: number;
+  readonly checksum: string;
   /** By their index. */
   readonly parts: Map<number, Uint8Array>;
   bytes: number;
 }
 
-/** Messages that come in chunks, by the hash of their ids. */
-class IncomingTransfers {
+/** A message that comes in chunks; the gateway sends one after the other. */
+class IncomingTransfer {
   readonly #bytesMax: number;
-  readonly #open = new Map<number, Arriving>();
-  #announced = 0;
+  #open: Arriving | undefined;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
   clear(): void {
-    this.#open.clear();
-    this.#announced = 0;
+    this.#open = undefined;
   }
 
   /** Undefined while nothing is complete; `no chunk` for bytes that are no frame of a transfer. */
@@ -1142,40 +1159,45 @@ class IncomingTransfers {
   }
 
   #start(head: Record<string, unknown>, id: string): StratixError | "no chunk" | undefined {
-    const { totalSize, chunkCount } = head;
+    const { totalSize, chunkCount, checksum, ...start } = head;
     if (!isCount(totalSize) || !isCount(chunkCount)) return "no chunk";
-    // Every chunk but of an empty message holds something.
+    const before = this.#open;
+    this.#open = undefined;
+    // Every chunk holds something.
     if (chunkCount > totalSize || totalSize > chunkCount * chunkBytes) {
       return transferError(id, `${totalSize} bytes cannot come in ${chunkCount} chunks`);
     }
-    const hash = hashOf(id);
-    if (this.#open.has(hash) || this.#open.size >= transfersMax) {
-      return transferError(id, "too many transfers, or two of one hash, are open");
+    if (totalSize > this.#bytesMax) {
+      return transferError(id, `${totalSize} bytes are over receiveBytesMax ${this.#bytesMax}`);
     }
-    if (this.#announced + totalSize > this.#bytesMax) {
-      return transferError(id, `${totalSize} more bytes are over receiveBytesMax`);
-    }
-    this.#announced += totalSize;
-    const checksum = textOr(head.checksum) ?? "";
-    const parts = new Map<number, Uint8Array>();
-    const start = startOf(head);
-    this.#open.set(hash, { start, totalSize, checksum, chunkCount, parts, bytes: 0 });
-    return undefined;
+    this.#open = {
+      start,
+      messageId: id,
+      hash: hashOf(id),
+      totalSize,
+      chunkCount,
+      checksum: textOr(checksum) ?? "",
+      parts: new Map(),
+      bytes: 0,
+    };
+    if (before === undefined) return undefined;
+    return transferError(before.messageId, "another message began before its end");
   }
 
   #chunk(frame: Uint8Array): StratixError | "no chunk" | undefined {
     if (frame.length < chunkHeadBytes) return "no chunk";
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
     const index = view.getUint32(1);
-    const hash = view.getUint32(5);
     const length = view.getUint32(9);
-    if (length !== frame.length - chunkHeadBytes || length > chunkBytes) return "no chunk";
-    const arriving = this.#open.get(hash);
-    if (arriving === undefined) return transferError("", "a chunk belongs to no open transfer");
+    if (length !== frame.length - chunkHeadBytes) return "no chunk";
+    const arriving = this.#open;
+    if (arriving === undefined || view.getUint32(5) !== arriving.hash) {
+      return transferError("", "a chunk belongs to no open transfer");
+    }
     const isNew = !arriving.parts.has(index);
     if (index >= arriving.chunkCount || (isNew && arriving.bytes + length > arriving.totalSize)) {
-      this.#drop(hash, arriving);
-      return transferError(arriving.start.messageId ?? "", "a chunk was beyond the end");
+      this.#open = undefined;
+      return transferError(arriving.messageId, "a chunk was beyond the end");
     }
     if (isNew) {
       arriving.parts.set(index, frame.subarray(chunkHeadBytes));
@@ -1185,12 +1207,11 @@ class IncomingTransfers {
   }
 
   #end(head: Record<string, unknown>, id: string): Arrived | StratixError {
-    const hash = hashOf(id);
-    const arriving = this.#open.get(hash);
-    if (arriving === undefined || arriving.start.messageId !== id) {
+    const arriving = this.#open;
+    if (arriving === undefined || arriving.messageId !== id) {
       return transferError(id, "the end belongs to no open transfer");
     }
-    this.#drop(hash, arriving);
+    this.#open = undefined;
     const { start, parts, totalSize, chunkCount } = arriving;
     const isWhole = arriving.bytes === totalSize && parts.size === chunkCount;
     if (!isWhole) return transferError(id, `${totalSize - arriving.bytes} bytes are missing`);
@@ -1202,11 +1223,6 @@ class IncomingTransfers {
       at += part.length;
     }
     return { start, bytes, checksum: textOr(head.checksum) || arriving.checksum };
-  }
-
-  #drop(hash: number, arriving: Arriving): void {
-    this.#open.delete(hash);
-    this.#announced -= arriving.totalSize;
   }
 }
 
@@ -1484,17 +1500,6 @@ function hashOf(id: string): number {
   let hash = 0;
   for (const char of id) hash = (Math.imul(hash, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
   return hash;
-}
-
-function startOf(head: Record<string, unknown>): Partial<StratixMessage> {
-  const { messageId, clientId, contentType, compressed, timestamp } = head;
-  return {
-    ...(typeof messageId === "string" ? { messageId } : {}),
-    ...(typeof clientId === "string" ? { clientId } : {}),
-    ...(typeof contentType === "string" ? { contentType } : {}),
-    ...(typeof compressed === "boolean" ? { compressed } : {}),
-    ...(typeof timestamp === "number" ? { timestamp } : {}),
-  };
 }
 
 function transferError(messageId: string, text: string): StratixError {

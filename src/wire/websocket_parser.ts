@@ -25,6 +25,12 @@ const HEAD_BYTES_MAX = 10;
  * an announced length alone costs nothing. */
 const FIRST_CAPACITY = 4096;
 
+/** Memory of larger messages is given back at once. */
+const FREED_BYTES_MIN = 65_536;
+
+/** When this part of an announced frame is there, room for all of it is taken. */
+const TRUSTED_SHARE = 4;
+
 /**
  * Reads the frames of a server (RFC 6455 §5) out of a stream, however it is cut. A frame that lies
  * whole in one piece is not copied. No message of more than `messageBytesMax` bytes is ever held.
@@ -168,25 +174,35 @@ export class FrameParser {
     this.#opcode = -1;
     if (!this.#isFinal) return to;
     const message = this.#bytes.subarray(0, this.#length);
+    const { buffer } = this.#bytes;
     const kind = this.#message;
     this.#message = 0;
     this.#length = 0;
     // It is the handler's only during the call, but what comes next must not overwrite it there.
     this.#bytes = new Uint8Array(0);
-    return this.#deliver(kind, message) ?? to;
+    if (message.length < FREED_BYTES_MIN) return this.#deliver(kind, message) ?? to;
+    // A collector would not hurry, and a text is as large as its bytes: no need for both.
+    if (kind === frameOpcode.text) {
+      const text = decodeUtf8(message);
+      buffer.transfer(0);
+      return this.#deliverText(text) ?? to;
+    }
+    const fault = this.#deliver(kind, message);
+    buffer.transfer(0);
+    return fault ?? to;
   }
 
   #append(part: Uint8Array): void {
     const length = this.#length + part.length;
     if (length > this.#bytes.length) {
       const needed = this.#length + part.length + this.#payloadLeft;
+      const more = this.#bytes.length * (length * TRUSTED_SHARE < needed ? 2 : TRUSTED_SHARE);
       const capacity = Math.min(
-        Math.max(FIRST_CAPACITY, length, this.#bytes.length * 2),
+        Math.max(FIRST_CAPACITY, length, more),
         Math.max(length, this.#isFinal ? needed : this.#messageBytesMax),
       );
-      const grown = new Uint8Array(capacity);
-      grown.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = grown;
+      // The old memory goes at once: of a large message all of them together are larger than it.
+      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
     }
     this.#bytes.set(part, this.#length);
     this.#length = length;
@@ -194,13 +210,17 @@ export class FrameParser {
 
   #deliver(opcode: number, payload: Uint8Array): FrameFault | undefined {
     if (opcode === frameOpcode.text) {
-      const text = decodeUtf8(payload);
-      if (text === undefined) return { closeCode: 1007, message: "a text is not UTF-8" };
-      this.#handlers.text(text);
+      return this.#deliverText(decodeUtf8(payload));
     } else if (opcode === frameOpcode.binary) this.#handlers.binary(payload);
     else if (opcode === frameOpcode.ping) this.#handlers.ping(payload);
     else if (opcode === frameOpcode.pong) this.#handlers.pong(payload);
     else return this.#deliverClose(payload);
+    return undefined;
+  }
+
+  #deliverText(text: string | undefined): FrameFault | undefined {
+    if (text === undefined) return { closeCode: 1007, message: "a text is not UTF-8" };
+    this.#handlers.text(text);
     return undefined;
   }
 

@@ -28,6 +28,29 @@ dU5O4rF1zD6tc07QePvLYQYz5SptP+8JSw8YdKoIDcoVyOFYFbK30rhH
 -----END PRIVATE KEY-----
 `;
 
+/** Another one, made the same way for "other test only". */
+export const otherCertificate = `\
+-----BEGIN CERTIFICATE-----
+MIIBqDCCAU2gAwIBAgIUXnH4WT0l19Vkak4Wsuv2bwaoGo8wCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPb3RoZXIgdGVzdCBvbmx5MCAXDTI2MTEyMjA1MDcyN1oYDzIx
+MjYxMDI5MDUwNzI3WjAaMRgwFgYDVQQDDA9vdGhlciB0ZXN0IG9ubHkwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAAQIQKk2qkz1OwjM6sLZE2BZnsmkv2zh8O7or2fK
+E+q0TVP848/2RwybLf8y5x3mz2OM5Q7IgwbHi54Rc2U9RmLgo28wbTAdBgNVHQ4E
+FgQU74UeU7v9tdLqyVq0LEAmQhaDf5QwHwYDVR0jBBgwFoAU74UeU7v9tdLqyVq0
+LEAmQhaDf5QwDwYDVR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SH
+BH8AAAEwCgYIKoZIzj0EAwIDSQAwRgIhANfoCfkYHEg9aptVLM8lQIKdNXol2VP4
+SqLzZ4mNOJmAAiEAlLIrfvRGjzP579LpvLTd8U/ygyaGSvdjqFITsAmLguY=
+-----END CERTIFICATE-----
+`;
+
+export const otherKey = `\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEU/KN9zl+x0dXuJq
+EyIP2Fj04cDvHqhoO63MC+Hi6MehRANCAAQIQKk2qkz1OwjM6sLZE2BZnsmkv2zh
+8O7or2fKE+q0TVP848/2RwybLf8y5x3mz2OM5Q7IgwbHi54Rc2U9RmLg
+-----END PRIVATE KEY-----
+`;
+
 export interface TlsServer {
   readonly port: number;
   /** Connections whose handshake is done, in order. */

@@ -112,6 +112,15 @@ for (const kind of kinds) {
         await gateway.figureBecomes("bufferDepth", (depth) => depth === 0);
       }));
 
+    it("metrics.enabled false leaves only the host's figures", () =>
+      withGateway({ kind, root: { metrics: { enabled: false } } }, async ({ gateway }) => {
+        const figures = await (await gateway.get("/metrics")).json() as Record<string, unknown>;
+        assert.ok("active_connections" in figures && !("messagesSent" in figures));
+        const prometheus = await (await gateway.get("/metrics/prometheus")).text();
+        assert.ok(prometheus.includes("active_connections"));
+        assert.doesNotMatch(prometheus, /freekill_gw_gateway/);
+      }));
+
     it("/health and its two others answer", () =>
       withGateway({ kind }, async ({ gateway }) => {
         const health = await gateway.get("/health");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
@@ -16,9 +17,11 @@ import { describe, it } from "node:test";
 import { binary, root, runProgram, startServer, withDirectory } from "./run_program.ts";
 
 interface Place {
+  readonly directory: string;
   readonly prefix: string;
   readonly data: string;
   readonly units: string;
+  readonly kernel: string;
   /** Runs the script with flags that keep it inside the directory. */
   install(...flags: string[]): ReturnType<typeof runProgram>;
 }
@@ -31,12 +34,24 @@ async function withPlace(use: (place: Place) => Promise<void>): Promise<void> {
     const prefix = join(directory, "prefix");
     const data = join(directory, "data");
     const units = join(directory, "units");
+    const kernel = join(directory, "sysctl");
     mkdirSync(units);
-    const own = ["--prefix", prefix, "--data-dir", data, "--unit-dir", units];
+    const own = [
+      "--prefix",
+      prefix,
+      "--data-dir",
+      data,
+      "--unit-dir",
+      units,
+      "--sysctl-dir",
+      kernel,
+    ];
     await use({
+      directory,
       prefix,
       data,
       units,
+      kernel,
       install: (...flags) =>
         runProgram(
           [join(directory, "install"), ...own, "--user", userInfo().username, ...flags],
@@ -174,8 +189,85 @@ describe("./install", () => {
     });
   });
 
+  it("takes a binary that SHA256SUMS lists, under whatever name, and no other", async () => {
+    await withPlace(async ({ directory, prefix, install }) => {
+      const sum = createHash("sha256").update(readFileSync(join(directory, "freekill-gw"))).digest(
+        "hex",
+      );
+      const sums = join(directory, "SHA256SUMS");
+      writeFileSync(sums, `${"0".repeat(64)}  other\n${sum}  freekill-gw-1.2.3-linux-x64\n`);
+      const { exitCode, stdout, stderr } = await install();
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, /freekill-gw is as .*SHA256SUMS says/);
+
+      rmSync(prefix, { recursive: true });
+      for (
+        const text of [
+          `${
+            sum.replace(/./, (digit) => digit === "0" ? "1" : "0")
+          }  freekill-gw-1.2.3-linux-x64\n`,
+          `${sum}  other\n`,
+          "",
+        ]
+      ) {
+        writeFileSync(sums, text);
+        const { exitCode, stderr } = await install();
+        assert.equal(exitCode, 3);
+        assert.match(stderr, new RegExp(`damaged or another one: its SHA-256, ${sum}, is not in`));
+        assert.equal(existsSync(prefix), false);
+      }
+    });
+  });
+
+  it("--tune says what it would set and why, and changes nothing", async (context) => {
+    if (process.platform !== "linux") return context.skip("these settings are of Linux");
+    await withPlace(async ({ kernel, install }) => {
+      for (const flags of [["--tune"], ["--tune", "--apply", "--dry-run"]]) {
+        const { exitCode, stdout, stderr } = await install(...flags);
+        assert.equal(exitCode, 0, stderr);
+        assert.match(stdout, /# The kernel cuts .*\n# It was \d+\.\nnet\.core\.somaxconn = \d+\n/);
+        assert.match(stdout, /LimitNOFILE=1048576/);
+        assert.match(stdout, /nofile 1048576/);
+        assert.equal(existsSync(kernel), false);
+      }
+    });
+  });
+
+  it("--tune --apply writes what is never lower than it was, --uninstall removes it", async (context) => {
+    if (process.platform !== "linux") return context.skip("these settings are of Linux");
+    await withPlace(async ({ kernel, install }) => {
+      const { exitCode, stdout, stderr } = await install("--tune", "--apply");
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, /not loaded/);
+      const file = join(kernel, "90-freekill-gw.conf");
+      const text = readFileSync(file, "utf8");
+      const settings = [...text.matchAll(/^([a-z0-9_.-]+) = (\d+)$/gm)];
+      const atLeast = new Map([
+        ["net.core.somaxconn", 4_096],
+        ["net.ipv4.tcp_max_syn_backlog", 1_024],
+        ["fs.nr_open", 1_048_576],
+        ["fs.file-max", 2_097_152],
+      ]);
+      for (const [, key = "", value = ""] of settings) {
+        const now = readFileSync(`/proc/sys/${key.replaceAll(".", "/")}`, "utf8").trim();
+        assert.ok(BigInt(value) >= BigInt(now), `${key} is ${now}, and would be ${value}`);
+        assert.ok(BigInt(value) >= BigInt(atLeast.get(key) ?? 0), key);
+        atLeast.delete(key);
+      }
+      for (const key of atLeast.keys()) {
+        const path = `/proc/sys/${key.replaceAll(".", "/")}`;
+        assert.equal(existsSync(path), false, `${key} is missing from ${text}`);
+      }
+      assert.equal((await install("--uninstall")).exitCode, 0);
+      assert.deepEqual(readdirSync(kernel), []);
+    });
+  });
+
   for (
     const { flags, says } of [
+      { flags: ["--apply"], says: /--apply goes with --tune only/ },
+      { flags: ["--tune", "--uninstall"], says: /cannot be used together/ },
+      { flags: ["--sysctl-dir", "x"], says: /--sysctl-dir must be an absolute path/ },
       { flags: ["--frobnicate"], says: /unknown flag '--frobnicate' \(allowed: --prefix/ },
       { flags: ["--prefix"], says: /--prefix needs a value/ },
       { flags: ["--prefix", "relative"], says: /--prefix must be an absolute path.*'relative'/ },

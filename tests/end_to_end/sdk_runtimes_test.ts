@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { StratixClient } from "../../src/sdk/stratix_client.ts";
 import { Changes } from "../gateway_tools/changes.ts";
 import { withGateway } from "./gateway_stage.ts";
 
@@ -42,6 +43,25 @@ describe("the published SDK", () => {
       });
     });
   }
+
+  it("has every message acknowledged that it sends faster than a client may", async () => {
+    await withGateway({}, async ({ gateway, upstream }) => {
+      const gatewayUrl = `ws://127.0.0.1:${gateway.port}/ws`;
+      const client = new StratixClient({ clientId: "hasty", gatewayUrl, acks: true });
+      let losses = 0;
+      client.onDisconnect(() => losses++);
+      await client.connect();
+      // The burst is 2,000, and then 1,000 a second.
+      const ids = Array.from({ length: 4_000 }, (_, number) => `m${number}`);
+      await Promise.all(ids.map((messageId) => client.send("x", { messageId })));
+      assert.equal(losses, 0);
+      client.disconnect();
+      assert(await gateway.figure("rateLimitExceeded") > 0, "it was too fast");
+      const arrived = upstream.arrivals.map(({ messageId }) => messageId);
+      assert.equal(arrived.length, ids.length);
+      assert.deepEqual(new Set(arrived), new Set(ids));
+    });
+  });
 
   it("is what package.json exports", async () => {
     const about = await import("../../package.json");

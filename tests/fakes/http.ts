@@ -70,6 +70,7 @@ export class FakeHttp {
 
   async #listen<T>(options: HttpListenOptions<T>): Promise<HttpServer> {
     const { host } = options;
+    if (options.tls !== undefined) throw new Error("Cannot listen: what is in memory has no TLS");
     const port = options.port === 0 ? EPHEMERAL_PORT_FIRST + this.#portsUsed++ : options.port;
     if (this.#listening.has(port)) {
       throw new BindError({ protocol: "http", host, port, code: "EADDRINUSE" });
@@ -91,6 +92,9 @@ export class FakeHttp {
     return {
       host,
       port,
+      replaceTls() {
+        throw new Error(`Cannot replace the certificate of ${host}: it has none`);
+      },
       close: async () => {
         if (this.#listening.get(port) === listening) this.#listening.delete(port);
         const { code, reason } = webSocketCloseByAdapter.serverClosed;

@@ -70,6 +70,7 @@ async function withServer(
     isRaw: false,
     takesChunks: false,
     priorityMax: 9,
+    exemptPing: () => {},
     send: (text) => {
       texts.push(text);
       return "sent";
@@ -132,6 +133,18 @@ describe("GatewayServer", () => {
       send({ type: 2, action: "other", messageId: "m" });
       assert.equal(gateway.log.depth, 1);
       await Promise.resolve();
+    }));
+
+  it("answers a ping in the first second of its life, and one a second", () =>
+    withServer({ config: away }, fakeDisk().start(), async ({ clock, send, heard }) => {
+      const pongs = () => heard().filter((text) => text.includes('"pong"')).length;
+      const ping = () => send({ type: 2, data: "ping" });
+      ping();
+      ping();
+      assert.equal(pongs(), 1);
+      await clock.advanceAsync(1_000);
+      ping();
+      assert.equal(pongs(), 1);
     }));
 
   it("a clock that is set a day forward makes no message older than ttlSeconds", () => {

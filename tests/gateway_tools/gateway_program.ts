@@ -79,6 +79,11 @@ export class GatewayProgram {
     return this.#ports[0];
   }
 
+  /** Of the game and the probes. */
+  get tcpPort(): number {
+    return this.#ports[1];
+  }
+
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
@@ -203,6 +208,15 @@ export class GatewayProgram {
     return this.#changes.until(
       `${pattern} on stdout`,
       () => pattern.test(this.#said.stdout) || undefined,
+      limitMs,
+    );
+  }
+
+  /** Waits for something on its stderr. */
+  logs(pattern: RegExp, limitMs?: number): Promise<true> {
+    return this.#changes.until(
+      `${pattern} on stderr`,
+      () => pattern.test(this.#said.stderr) || undefined,
       limitMs,
     );
   }

@@ -108,6 +108,24 @@ describe("StratixClient.send() in chunks", () => {
   });
 });
 
+describe("StratixClient.send() in chunks that are refused", () => {
+  for (const [code, expected] of [["memory_pressure", "again"], ["bad_transfer", "no more"]]) {
+    it(`sends the whole ${expected} after ${code} in the middle`, async () => {
+      await withClient({ acks: true, chunks: true }, async ({ client, peer }) => {
+        const data = pattern(30 * chunkBytes);
+        const sent = client.send(data, { messageId: "m", priority: 3 });
+        await peer.next();
+        peer.send({ type: 2, action: "error", code, message: "because", messageId: "m" });
+        if (expected === "no more") return assert.equal(await codeOf(sent), code);
+        for (let frame = await peer.next(); frame[0] !== 1; frame = await peer.next());
+        while ((await peer.next())[0] !== 3);
+        peer.ack("m");
+        assert.equal(await sent, "m");
+      });
+    });
+  }
+});
+
 describe("StratixClient receives chunks", () => {
   const bytes = pattern(1_000);
   const parts = [bytes.subarray(0, 400), bytes.subarray(400, 999), bytes.subarray(999)];
@@ -150,6 +168,20 @@ describe("StratixClient receives chunks", () => {
     });
   });
 
+  it("gives text as text, with all members that its sender added", async () => {
+    await withClient({ chunks: true }, async ({ peer, messages, until }) => {
+      const text = "七 ".repeat(300);
+      const data = new TextEncoder().encode(text);
+      const members = { type: 0, messageId: "", clientId: "client-1", own: [1], timestamp: 5 };
+      peer.send(json(1, { totalSize: data.length, chunkCount: 2, ...members }));
+      peer.send(chunk("", 0, data.subarray(0, 100)));
+      peer.send(chunk("", 1, data.subarray(100)));
+      peer.send(json(3, { messageId: "", checksum: sha256(data) }));
+      await until("it", () => messages.length === 1);
+      assert.deepEqual({ ...messages[0]?.message }, { ...members, data: text });
+    });
+  });
+
   it("takes other bytes for one message", async () => {
     await withClient({}, async ({ peer, messages, until }) => {
       const frames = [Uint8Array.of(9, 1), Uint8Array.of(1, 0x7b), chunk("m", 0, bytes).slice(1)];
@@ -176,11 +208,12 @@ describe("StratixClient receives chunks", () => {
     "a total over the limit": [json(1, { messageId: "m", totalSize: 2 ** 22, chunkCount: 9 })],
     "too few chunks for the total": [json(1, { ...start, totalSize: 2 ** 21, chunkCount: 1 })],
     "a count that is beyond all sense": [json(1, { ...start, chunkCount: 2 ** 40 })],
-    "an id with the hash of an open one": [
-      json(1, { ...start, messageId: "Aa" }),
-      json(1, { ...start, messageId: "BB" }),
+    "an end of another one": [json(1, { ...start, messageId: "Aa" }), json(3, { messageId: "BB" })],
+    "a start before the end of another": [
+      json(1, start),
+      chunk("m", 0, parts[0]!),
+      json(1, { messageId: "n", totalSize: 0, chunkCount: 0 }),
     ],
-    "a ninth transfer": [..."abcdefghi"].map((messageId) => json(1, { ...start, messageId })),
   };
   for (const [name, frames] of Object.entries(faults)) {
     it(`reports ${name} as bad_transfer, and goes on`, async () => {

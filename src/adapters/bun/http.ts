@@ -6,6 +6,7 @@ import type {
   HttpListenOptions,
   HttpPeer,
   HttpServerPort,
+  TlsKeyPair,
   UpgradeDecision,
 } from "../../ports/http.ts";
 import {
@@ -20,7 +21,9 @@ import {
   refuseUpgrade,
   upgradeRequest,
 } from "../http_rules.ts";
+import { checkTlsKeyPair } from "../node/tls_key_pair.ts";
 import { PendingUpgrades } from "../pending_upgrades.ts";
+import { BunTlsServer } from "./tls_server.ts";
 import {
   BunWebSocketConnection,
   bunWebSocketHandler,
@@ -43,12 +46,35 @@ const BODY_TOO_BIG = "Request body exceeded maxRequestBodySize";
 export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServerPort {
   return {
     async listen(options) {
-      const { host, port } = options;
+      const { host, port, tls, webSocket, error } = options;
+      if (tls !== undefined) checkTlsKeyPair(tls);
+      const owner = webSocket && {
+        traffic: { bytesReceived: 0 },
+        ...webSocket,
+        pending: new PendingUpgrades(),
+        error,
+      };
       try {
         // Bun reports a name that it cannot resolve with whatever error came before.
         if (isIP(host) === 0) await lookup(host);
-        const server = serve(options, idleSecondsMax);
-        return { host, port: server.port ?? port, close: () => server.stop(true) };
+        if (tls === undefined) {
+          const server = serve(options, { owner, idleSecondsMax, port });
+          return {
+            host,
+            port: server.port ?? port,
+            replaceTls() {
+              throw new Error(`Cannot replace the certificate of ${host}: it has none`);
+            },
+            close: () => server.stop(true),
+          };
+        }
+        if (port !== 0) tryPort(host, port);
+        return new BunTlsServer(
+          host,
+          tls,
+          (pair, shared) =>
+            serve(options, { owner, idleSecondsMax, port: shared ?? port, tls: pair }),
+        );
       } catch (error) {
         throw new BindError({ protocol: "http", host, port, code: codeOf(error) }, error);
       }
@@ -56,25 +82,32 @@ export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServe
   };
 }
 
-function serve<T>(options: HttpListenOptions<T>, idleSecondsMax: number): Server<T> {
-  const { webSocket, error } = options;
-  const owner: BunWebSocketOwner<T> | undefined = webSocket && {
-    traffic: { bytesReceived: 0 },
-    ...webSocket,
-    pending: new PendingUpgrades(),
-    error,
-  };
+/** Servers over TLS share their port with the next one of their own, and would with a stranger's. */
+function tryPort(hostname: string, port: number): void {
+  Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
+}
+
+function serve<T>(
+  options: HttpListenOptions<T>,
+  { owner, idleSecondsMax, port, tls }: {
+    owner: BunWebSocketOwner<T> | undefined;
+    idleSecondsMax: number;
+    port: number;
+    tls?: TlsKeyPair;
+  },
+): Server<T> {
   return Bun.serve<BunWebSocketConnection<T>>({
     hostname: options.host,
-    port: options.port,
+    port,
     development: false,
     // Outside development it would be true, and two servers could share a port unnoticed.
-    reusePort: false,
+    reusePort: tls !== undefined,
+    ...(tls === undefined ? {} : { tls: { cert: tls.certificate, key: tls.key } }),
     idleTimeout: idleSecondsMax,
     maxRequestBodySize: options.bodyBytesMax,
     websocket: bunWebSocketHandler<T>({
-      messageBytesMax: webSocket?.limits.messageBytesMax ?? 0,
-      isDeflating: webSocket?.compression !== undefined,
+      messageBytesMax: owner?.limits.messageBytesMax ?? 0,
+      isDeflating: owner?.compression !== undefined,
     }),
     fetch(received, server) {
       const { headers } = received;

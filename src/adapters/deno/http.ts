@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { plainAddress } from "../../base/address.ts";
 import { BindError } from "../../ports/bind_error.ts";
-import type { HttpListenOptions, HttpPeer, HttpServerPort } from "../../ports/http.ts";
+import type { HttpListenOptions, HttpPeer, HttpServerPort, TlsKeyPair } from "../../ports/http.ts";
 import {
   asError,
   asksForWebSocket,
@@ -14,6 +16,7 @@ import {
   refuseUpgrade,
   upgradeRequest,
 } from "../http_rules.ts";
+import { checkTlsKeyPair } from "../node/tls_key_pair.ts";
 import { connectionsMax } from "./file_limit.ts";
 import { headersOf, HttpExchange, urlOf, writeRawResponse } from "./http_exchange.ts";
 import { DenoWebSockets } from "./websocket.ts";
@@ -31,17 +34,21 @@ export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServ
   return {
     async listen(options) {
       const idleMsMax = idleSecondsMax * 1000;
-      const server = createServer({
+      const { tls } = options;
+      const times = {
         headersTimeout: idleMsMax,
         requestTimeout: idleMsMax * REQUEST_IDLE_TIMES_MAX,
         keepAliveTimeout: idleMsMax,
         connectionsCheckingInterval: Math.min(1000, idleMsMax),
-      });
+      };
+      if (tls !== undefined) checkTlsKeyPair(tls);
+      const overTls = tls && createTlsServer({ ...times, ...contextOf(tls) });
+      const server = overTls ?? createServer(times);
       // Out of files, node:net would stop accepting for ever without a word.
       const most = connectionsMax();
       if (most !== undefined) server.maxConnections = most;
       const webSockets = options.webSocket && new DenoWebSockets(options.webSocket, options.error);
-      const sockets = trackSockets(server, idleMsMax);
+      const sockets = trackSockets(server, { idleMsMax, isOverTls: overTls !== undefined });
       server.on("request", (incoming, outgoing) => {
         incoming.socket.setTimeout(idleMsMax);
         const exchange = new HttpExchange(incoming, outgoing, options.bodyBytesMax);
@@ -58,6 +65,13 @@ export function denoHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServ
       return {
         host: options.host,
         port: (server.address() as AddressInfo).port,
+        replaceTls(pair) {
+          if (overTls === undefined) {
+            throw new Error(`Cannot replace the certificate of ${options.host}: it has none`);
+          }
+          checkTlsKeyPair(pair);
+          overTls.setSecureContext(contextOf(pair));
+        },
         async close() {
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
           await webSockets?.close();
@@ -118,15 +132,42 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+function contextOf({ certificate, key }: TlsKeyPair): { cert: string; key: string } {
+  return { cert: certificate, key };
+}
+
 /** All connections of a server, each cut when nothing comes of it for too long. */
-function trackSockets(server: Server, idleMsMax: number): Set<Socket> {
+function trackSockets(
+  server: Server,
+  { idleMsMax, isOverTls }: { idleMsMax: number; isOverTls: boolean },
+): Set<Socket> {
   const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
+  const silentMsMax = Math.min(idleMsMax, httpSilentSecondsMax * 1000);
+  const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    const silentMsMax = Math.min(idleMsMax, httpSilentSecondsMax * 1000);
     socket.setTimeout(silentMsMax, () => socket.destroy());
+  };
+  const shaking = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    track(socket);
+    if (!isOverTls) return;
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`;
+    shaking.set(peer, socket);
+    socket.once("close", () => {
+      if (shaking.get(peer) === socket) shaking.delete(peer);
+    });
   });
+  // From the handshake on the socket below sees no bytes: the one above stands for it.
+  server.on("secureConnection", (socket: TLSSocket) => {
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`;
+    const below = shaking.get(peer);
+    shaking.delete(peer);
+    below?.setTimeout(0);
+    if (below !== undefined) sockets.delete(below);
+    track(socket);
+  });
+  server.on("tlsClientError", (_error: Error, socket: TLSSocket) => socket.destroy());
   return sockets;
 }
 

@@ -14,6 +14,9 @@ const copiedATurn = 200;
 /** Copies may take this share of what may wait for the disk. */
 const copyShare = 4;
 
+/** Tries to read what is to be copied, about one a second, before it is given up. */
+const failedReadsMax = 60;
+
 /** Segments that are free for the history to grow into before anything is copied. */
 const slackSegments = 4;
 
@@ -38,6 +41,7 @@ export class HistoryCleaner {
   readonly #parts: HistoryCleanerParts;
   #work: Promise<void> | undefined;
   #isClosed = false;
+  #failedReads = 0;
 
   constructor(parts: HistoryCleanerParts) {
     this.#parts = parts;
@@ -124,7 +128,11 @@ export class HistoryCleaner {
       idLow: index.idLow(row),
       idHigh: index.idHigh(row),
     }));
+    const { failures } = reader;
     const records = await reader.records(places);
+    // A disk that fails now may read it later; one that never does must not keep its files for ever.
+    if (reader.failures > failures && ++this.#failedReads < failedReadsMax) return;
+    this.#failedReads = 0;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       const { block, at } = places[i]!;

@@ -24,6 +24,8 @@ export class HistoryReader {
   readonly #names: LogNames | undefined;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   damaged = 0;
+  /** Calls of the disk that failed; what they were for counts as damaged as well. */
+  failures = 0;
 
   /** Without names nothing is on disk. */
   constructor(files: LogFilesPort, names: LogNames | undefined) {
@@ -73,7 +75,8 @@ export class HistoryReader {
     try {
       file = await this.#files.openRead(names.path(names.segment(segment.number)));
     } catch {
-      // It counts as damaged: there is nobody else to tell.
+      // It is counted: there is nobody else to tell.
+      this.failures++;
       this.damaged += picked.length;
       return;
     }
@@ -89,8 +92,11 @@ export class HistoryReader {
         to = Math.max(to, position + place.bytes);
       }
       const bytes = new Uint8Array(to - from);
-      // As for the file itself: what cannot be read is damaged.
-      const read = await file.read(bytes, from).catch(() => 0);
+      const read = await file.read(bytes, from).catch(() => {
+        // As for the file itself.
+        this.failures++;
+        return 0;
+      });
       for (; first < next; first++) {
         const i = picked[first]!;
         found[i] = this.#record(places[i]!, bytes.subarray(0, read), positionOf(i) - from);

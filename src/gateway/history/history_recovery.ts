@@ -19,7 +19,8 @@ import type { HistoryClient, HistorySegment, Row } from "./history_types.ts";
 /** Longest id of a client that is believed; the gateway takes 256 bytes. */
 const clientIdBytesMax = 256;
 
-/** After damage, sequence numbers go on so far above the highest that was read. */
+/** After damage, sequence numbers go on so far above the highest that was read, for each file that
+ * was not: no file has as many messages. */
 const sequenceGapAfterDamage = 1_000_000;
 
 const rowsMin = 4_096;
@@ -42,6 +43,8 @@ export interface HistoryRecoveryParts {
   readonly names: LogNames;
   readonly index: HistoryIndex;
   readonly blocks: HistoryBlocks;
+  /** Whether anything is synced at all. */
+  readonly syncs: boolean;
   /** Messages before are too old, in seconds since 1970. */
   readonly keptFromSeconds: number;
 }
@@ -60,10 +63,12 @@ export async function recoverHistory(parts: HistoryRecoveryParts): Promise<Histo
   const read = new FilesRead(parts);
   for (const file of found) await read.file(file);
   read.link();
+  const newest = found.at(-1);
+  if (parts.syncs && newest !== undefined) await syncFile(files, names.path(newest.name));
   const { torn, corrupt, unreadable } = read;
-  const isDamaged = torn + corrupt + unreadable > 0;
+  const losses = (torn + corrupt > 0 ? 1 : 0) + unreadable;
   return {
-    sequence: read.sequence + (isDamaged ? sequenceGapAfterDamage : 0),
+    sequence: read.sequence + losses * sequenceGapAfterDamage,
     nextNumber: (found.at(-1)?.number ?? 0) + 1,
     segments: found.length,
     messages: parts.index.size,
@@ -71,6 +76,16 @@ export async function recoverHistory(parts: HistoryRecoveryParts): Promise<Histo
     corrupt,
     unreadable,
   };
+}
+
+/** A program that was killed may have left what it wrote last in the system's memory alone. */
+async function syncFile(files: LogFilesPort, path: string): Promise<void> {
+  try {
+    const file = await files.openAppend(path);
+    await file.dataSync().finally(() => file.close());
+  } catch {
+    // Then a power loss may take it, as it might have before.
+  }
 }
 
 /** What was read so far: rows that are in no list yet. */

@@ -61,7 +61,7 @@ export interface NewHistoryMessage {
   /** `up`: the members of the JSON object without its braces and without those that the gateway
    * sets; `down`: the upstream's whole text. As UTF-8 where it is large. */
   readonly text: string | Uint8Array;
-  /** Of an `up` text in bytes: its members without `data`; "" for none. */
+  /** Of a text in bytes: its members without `data`; "" for none. */
   readonly metadata?: string;
 }
 

@@ -26,7 +26,8 @@ export interface HistoryWriterParts {
 export class HistoryWriter {
   readonly #parts: HistoryWriterParts;
   #open: { readonly segment: HistorySegment; readonly file: LogFileWriter } | undefined;
-  #isUnsynced = false;
+  /** What was written last and is not synced; its file may have been closed by a failure. */
+  #unsynced: HistorySegment | undefined;
   #syncedAtMs = -Infinity;
   #state: "well" | "trouble" | "closed" = "well";
   #work: Promise<void> | undefined;
@@ -114,7 +115,7 @@ export class HistoryWriter {
     if (this.#state === "trouble") return this.#wakeIn(retryMs);
     if (this.#state === "closed") return;
     if (blocks.unwrittenBytes > 0) this.wake();
-    else if (this.#isUnsynced && this.#cancelTimer === undefined) this.#wakeIn(syncMs);
+    else if (this.#unsynced !== undefined && this.#cancelTimer === undefined) this.#wakeIn(syncMs);
     this.settled();
   }
 
@@ -128,7 +129,7 @@ export class HistoryWriter {
       const to = block.used;
       if (to > block.written) {
         const file = await this.#fileFor(block.segment);
-        this.#isUnsynced = true;
+        this.#unsynced = block.segment;
         await file.append(block.bytes!.subarray(block.written, to));
       }
       this.#written += to - block.written;
@@ -140,17 +141,18 @@ export class HistoryWriter {
   async #sync(): Promise<void> {
     const written = this.#written;
     this.#syncedAtMs = this.#parts.clock.monotonic();
-    if (this.#isUnsynced && this.#parts.syncs) await this.#open?.file.dataSync();
-    this.#isUnsynced = false;
+    const unsynced = this.#unsynced;
+    if (unsynced !== undefined && this.#parts.syncs) {
+      await (await this.#fileFor(unsynced)).dataSync();
+    }
+    this.#unsynced = undefined;
     this.#safe = written;
   }
 
   async #fileFor(segment: HistorySegment): Promise<LogFileWriter> {
     if (this.#open?.segment === segment) return this.#open.file;
-    if (this.#open !== undefined) {
-      if (this.#isUnsynced) await this.#sync();
-      await this.#drop();
-    }
+    if (this.#unsynced !== undefined && this.#unsynced !== segment) await this.#sync();
+    await this.#drop();
     const { files, names } = this.#parts;
     const path = names.path(names.segment(segment.number));
     let file = await files.openAppend(path);

@@ -268,7 +268,8 @@ export class MessageHistory {
     const bytesMax = this.#config.maxMsgSizeKB * 1_024;
     if (typeof text !== "string") {
       if (text.length <= bytesMax) return text;
-      return `${metadata}${metadata === "" ? "" : ","}"size":${text.length}`;
+      const members = `${metadata}${metadata === "" ? "" : ","}"size":${text.length}`;
+      return isUp ? members : `{${members}}`;
     }
     if (!isLargerThan(text, bytesMax)) return text;
     return isUp ? metadataOf(`{${text}}`).slice(1, -1) : metadataOf(text);
@@ -299,6 +300,7 @@ export class MessageHistory {
         names,
         index: this.#index,
         blocks: this.#blocks,
+        syncs: options.fsync !== "never",
         keptFromSeconds: this.#keptFromSeconds,
       });
       this.#sequence = found.sequence;
@@ -311,8 +313,11 @@ export class MessageHistory {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       logger.warn({ reason }, "the history of the last run cannot be read");
-      // Files that are there all the same must not be written over: theirs are smaller numbers.
-      this.#blocks.startAt(Math.floor(clock.now() / 1_000));
+      // Files that are there all the same must not be written over, nor their messages taken for
+      // copies: theirs are smaller numbers.
+      const now = clock.now();
+      this.#blocks.startAt(Math.floor(now / 1_000));
+      this.#sequence = Math.floor(now) * 1_000;
     }
     this.#trimAll();
   }

@@ -2,7 +2,8 @@ import { putVarint, zigzag } from "./record_format.ts";
 
 /** Bytes of one `done` record: damage to one costs few messages a second delivery. */
 const recordBytesMax = 2_048;
-const numberBytesMax = 8;
+/** A run that ends, and a number. */
+const numberBytesMax = 1 + 8 + 8;
 
 /** Messages that left and whose end is not noted on disk yet. No more than are on disk. */
 export class DoneList {
@@ -24,18 +25,27 @@ export class DoneList {
     if (waiting.length === 0) return;
     this.#waiting = [];
     this.#writing = this.#writing.length === 0 ? waiting : this.#writing.concat(waiting);
+    const bytes = this.#bytes;
     let at = 0;
     let before = base;
+    let run = 0;
     for (const sequence of waiting) {
+      if (at > 0 && sequence === before + 1) {
+        run++;
+        before = sequence;
+        continue;
+      }
+      at = endRun(bytes, at, run);
+      run = 0;
       if (at + numberBytesMax > recordBytesMax) {
-        put(this.#bytes.subarray(0, at));
+        put(bytes.subarray(0, at));
         at = 0;
         before = base;
       }
-      at = putVarint(this.#bytes, at, zigzag(sequence - before));
+      at = putVarint(bytes, at, zigzag(sequence - before));
       before = sequence;
     }
-    put(this.#bytes.subarray(0, at));
+    put(bytes.subarray(0, endRun(bytes, at, run)));
   }
 
   /** What was written is on its way to disk as safely as it has to be. */
@@ -48,4 +58,11 @@ export class DoneList {
     this.#waiting = this.#writing.concat(this.#waiting);
     this.#writing = [];
   }
+}
+
+/** Numbers that go up by one, behind one that is written. */
+function endRun(bytes: Uint8Array, at: number, count: number): number {
+  if (count === 0) return at;
+  if (count === 1) return putVarint(bytes, at, zigzag(1));
+  return putVarint(bytes, putVarint(bytes, at, 0), count);
 }

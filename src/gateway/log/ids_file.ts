@@ -1,11 +1,10 @@
-import { hashMessageId } from "../dedup_window.ts";
 import { crc32 } from "../../base/crc32.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { LogFilesPort, LogFileWriter } from "../../ports/log_file.ts";
 import type { Random } from "../../ports/random.ts";
 import type { LogNames } from "./log_names.ts";
 import {
-  ackAskedFlag,
+  idHashBytes,
   kindMask,
   putU32,
   putU48,
@@ -17,10 +16,19 @@ import {
   u32At,
   u48At,
   varintWidth,
+  zigzag,
 } from "./record_format.ts";
 import { newSegment, type Segment } from "./segment.ts";
 import { type FoundRecord, SegmentReader } from "./segment_reader.ts";
+import { isIdKnown } from "./segment_recovery.ts";
 import { encodeSegmentHeader, segmentHeaderBytes } from "./segment_header.ts";
+
+/** What an id takes in a file of ids, about: client, hash, CRC, time, length. */
+export const idBytes = 17;
+
+/** Bytes of one record of ids, and of an id at most: damage to one lets few repetitions through. */
+const recordBytesMax = 1_024;
+const idBytesMax = 5 + idHashBytes + 4 + 8 + 5;
 
 /** Read at once, so that the serving thread is held for less than a millisecond. */
 const pieceBytes = 64 * 1024;
@@ -31,12 +39,11 @@ export interface IdsFileParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly windowMs: number;
-  messageIdIn(direction: "up" | "down", body: string): string;
 }
 
 /**
- * Writes the ids of a segment, those that have to stay known, to a file of their own: about 30 bytes
- * each in place of the whole messages. Returns what is to be known of the new file; undefined when
+ * Writes the ids of a segment, those that have to stay known, to a file of their own: 17 bytes each in
+ * place of the whole messages. Returns what is to be known of the new file; undefined when
  * the segment has no such ids. Rejects with FileError.
  */
 export async function writeIdsFile(
@@ -82,52 +89,68 @@ export async function writeIdsFile(
 
 /** Turns the records of a segment into those of its file of ids. */
 class IdsWriting {
-  readonly #parts: IdsFileParts;
   readonly #salt: number;
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #nowMs: number;
+  readonly #windowMs: number;
   #bytes = new Uint8Array(pieceBytes);
   #filled = 0;
+  /** The record of ids that is being filled. */
+  readonly #record = new Uint8Array(recordBytesMax);
+  #recordFilled = 0;
+  #stampMs = 0;
   count = 0;
 
   constructor(parts: IdsFileParts, salt: number) {
-    this.#parts = parts;
     this.#salt = salt;
+    this.#nowMs = parts.clock.now();
+    this.#windowMs = parts.windowMs;
   }
 
   record(found: FoundRecord): void {
-    const kind = found.kind & kindMask;
-    if (kind === recordKind.client) {
+    if ((found.kind & kindMask) === recordKind.client) {
+      // A name may be given again, and counts for what comes after it.
+      this.#endRecord();
       this.#put(recordKind.client, found.bytes.subarray(found.bodyAt, found.end));
-    } else if (found.kind & ackAskedFlag && (kind === recordKind.up || kind === recordKind.down)) {
-      this.#message(found, kind === recordKind.up ? "up" : "down");
+    } else if (isIdKnown(found.kind)) {
+      this.#id(found);
     }
   }
 
   /** What is to be written; undefined while there is no id. */
   take(): Uint8Array | undefined {
+    this.#endRecord();
     if (this.count === 0 || this.#filled === 0) return undefined;
     const bytes = this.#bytes.slice(0, this.#filled);
     this.#filled = 0;
     return bytes;
   }
 
-  #message(found: FoundRecord, direction: "up" | "down"): void {
+  #id(found: FoundRecord): void {
     const { bytes, bodyAt, end } = found;
-    const stampMs = u48At(bytes, bodyAt - stampBytes);
-    if (this.#parts.clock.now() - stampMs >= this.#parts.windowMs) return;
-    const body = this.#decoder.decode(bytes.subarray(bodyAt, end));
-    const messageId = this.#parts.messageIdIn(direction, body);
-    if (messageId === "") return;
-    const { low, high } = hashMessageId(messageId);
-    const record = new Uint8Array(5 + 18 + 5);
-    const at = putVarint(record, 0, found.name);
-    putU32(record, at, low);
-    putU32(record, at + 4, high);
-    putU32(record, at + 8, found.bodyCrc);
-    putU48(record, at + 12, stampMs);
-    const recordEnd = putVarint(record, at + 18, end - bodyAt);
-    this.#put(recordKind.id, record.subarray(0, recordEnd));
+    const stampAt = bodyAt - stampBytes;
+    const stampMs = u48At(bytes, stampAt);
+    if (this.#nowMs - stampMs >= this.#windowMs) return;
+    if (this.#recordFilled + idBytesMax > recordBytesMax) this.#endRecord();
+    const record = this.#record;
+    if (this.#recordFilled === 0) {
+      putU48(record, 0, stampMs);
+      this.#recordFilled = 6;
+      this.#stampMs = stampMs;
+    }
+    let at = putVarint(record, this.#recordFilled, found.name);
+    putU32(record, at, u32At(bytes, stampAt - idHashBytes));
+    putU32(record, at + 4, u32At(bytes, stampAt - idHashBytes + 4));
+    putU32(record, at + idHashBytes, found.bodyCrc);
+    at = putVarint(record, at + idHashBytes + 4, zigzag(stampMs - this.#stampMs));
+    this.#recordFilled = putVarint(record, at, end - bodyAt);
+    this.#stampMs = stampMs;
     this.count++;
+  }
+
+  #endRecord(): void {
+    if (this.#recordFilled === 0) return;
+    this.#put(recordKind.ids, this.#record.subarray(0, this.#recordFilled));
+    this.#recordFilled = 0;
   }
 
   #put(kind: number, body: Uint8Array): void {

@@ -1,82 +1,83 @@
-import type { LogClient, RecoveredId, Slot } from "./message_log_types.ts";
-import { noSlot } from "./message_log_types.ts";
-
 interface Page {
-  readonly clients: LogClient[];
+  readonly clientIndex: Int32Array;
   readonly low: Uint32Array;
   readonly high: Uint32Array;
   readonly bodyCrc: Uint32Array;
   readonly bodyBytes: Uint32Array;
   readonly stampMs: Float64Array;
-  readonly sequence: Float64Array;
 }
 
 const pageRows = 8_192;
 
+/** An id whose message was delivered. */
 export interface KnownId {
-  readonly client: LogClient;
-  readonly low: number;
-  readonly high: number;
-  readonly bodyCrc: number;
-  readonly bodyBytes: number;
-  readonly stampMs: number;
-  /** 0: not known, since its message was delivered. */
-  readonly sequence: number;
+  clientIndex: number;
+  low: number;
+  high: number;
+  bodyCrc: number;
+  bodyBytes: number;
+  stampMs: number;
 }
 
-/** The ids that are read back at start; the newest `max` of them. */
+/** The ids of delivered messages that are read back at start; the newest `max` of them. */
 export class KnownIds {
   readonly #pages: Page[] = [];
   readonly #max: number;
-  #count = 0;
-  #skipped = 0;
+  #end = 0;
+  #from = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  add(id: KnownId): void {
-    const row = this.#count++ % pageRows;
-    if (row === 0) this.#pages.push(newPage());
-    const page = this.#pages.at(-1)!;
-    page.clients[row] = id.client;
-    page.low[row] = id.low;
-    page.high[row] = id.high;
-    page.bodyCrc[row] = id.bodyCrc;
-    page.bodyBytes[row] = id.bodyBytes;
-    page.stampMs[row] = id.stampMs;
-    page.sequence[row] = id.sequence;
-    if (this.#count - this.#skipped < this.#max + pageRows) return;
-    this.#pages.shift();
-    this.#skipped += pageRows;
+  /** Rows from here up to `end` are kept. */
+  get from(): number {
+    return this.#from;
   }
 
-  /** Oldest first. */
-  *all(slotOf: (sequence: number) => Slot): Generator<RecoveredId> {
-    for (let at = Math.max(this.#skipped, this.#count - this.#max); at < this.#count; at++) {
-      const page = this.#pages[Math.floor((at - this.#skipped) / pageRows)]!;
-      const row = at % pageRows;
-      const slot = slotOf(page.sequence[row]!);
-      yield {
-        client: page.clients[row]!,
-        messageId: { low: page.low[row]!, high: page.high[row]! },
-        bodyCrc: page.bodyCrc[row]!,
-        bodyBytes: page.bodyBytes[row]!,
-        stampMs: page.stampMs[row]!,
-        slot: slot === noSlot ? undefined : slot,
-      };
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Returns its row. */
+  add(id: Readonly<KnownId>): number {
+    const at = this.#end % pageRows;
+    if (at === 0) this.#pages.push(newPage());
+    const page = this.#pages.at(-1)!;
+    page.clientIndex[at] = id.clientIndex;
+    page.low[at] = id.low;
+    page.high[at] = id.high;
+    page.bodyCrc[at] = id.bodyCrc;
+    page.bodyBytes[at] = id.bodyBytes;
+    page.stampMs[at] = id.stampMs;
+    this.#end++;
+    if (this.#end - this.#from >= this.#max + pageRows) {
+      this.#pages.shift();
+      this.#from += pageRows;
     }
+    return this.#end - 1;
+  }
+
+  /** Reads a row that is kept. */
+  read(row: number, into: KnownId): void {
+    const page = this.#pages[Math.floor((row - this.#from) / pageRows)]!;
+    const at = row % pageRows;
+    into.clientIndex = page.clientIndex[at]!;
+    into.low = page.low[at]!;
+    into.high = page.high[at]!;
+    into.bodyCrc = page.bodyCrc[at]!;
+    into.bodyBytes = page.bodyBytes[at]!;
+    into.stampMs = page.stampMs[at]!;
   }
 }
 
 function newPage(): Page {
   return {
-    clients: [],
+    clientIndex: new Int32Array(pageRows),
     low: new Uint32Array(pageRows),
     high: new Uint32Array(pageRows),
     bodyCrc: new Uint32Array(pageRows),
     bodyBytes: new Uint32Array(pageRows),
     stampMs: new Float64Array(pageRows),
-    sequence: new Float64Array(pageRows),
   };
 }

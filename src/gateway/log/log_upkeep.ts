@@ -1,7 +1,7 @@
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
-import { type IdsFileParts, writeIdsFile } from "./ids_file.ts";
-import { type LogLimits, retryMs } from "./log_limits.ts";
+import { idBytes, type IdsFileParts, writeIdsFile } from "./ids_file.ts";
+import { cheapShare, copyCost, type LogLimits, retryMs } from "./log_limits.ts";
 import type { LogWriter } from "./log_writer.ts";
 import type { MessageMemory } from "./message_memory.ts";
 import type { Slot } from "./message_log_types.ts";
@@ -15,7 +15,8 @@ const lookMs = 1_000;
 /**
  * Keeps the log small. Segments go strictly from the oldest on, since a later one may say of an
  * earlier one's messages that they left: an empty one at once, unless its ids have to stay known; one
- * that is not when too much of the whole log is dead, after what is live in it was copied forward.
+ * that is not when too much of the whole log is dead, after what is live in it was copied forward and
+ * its ids were written to a file of their own.
  */
 export class LogUpkeep {
   readonly #parts: IdsFileParts & { readonly clock: Clock; readonly logger: Logger };
@@ -95,7 +96,7 @@ export class LogUpkeep {
     const isOld = oldest !== undefined && open !== undefined && oldest.number < open.number;
     if (!isOld || this.#isClosed || !this.#writer.isWell) return false;
     const hasIds = this.#hasNeededIds(oldest);
-    if ((oldest.live > 0 || hasIds) && !this.#isTooMuch()) return false;
+    if ((oldest.live > 0 || hasIds) && !this.#isTooMuch(oldest, hasIds)) return false;
     if (hasIds) {
       const ids = await writeIdsFile(this.#parts, oldest);
       if (ids !== undefined) this.#ids.push(ids);
@@ -135,17 +136,24 @@ export class LogUpkeep {
     return newer < this.#limits.idsMax;
   }
 
-  /** Whether more is dead than may be. */
-  #isTooMuch(): boolean {
+  /** Whether more is dead than may be for what it costs to give up the oldest. */
+  #isTooMuch(oldest: Segment, hasIds: boolean): boolean {
     const { segments } = this.#writer.placer;
+    const { deadBytesMin, deadBytesMax, segmentBytes, segmentsMax } = this.#limits;
     let bytes = 0;
     let live = 0;
     for (const segment of segments.all()) {
       bytes += segment.bytes;
-      live += segment.liveBytes + segment.live * recordHeadBytesMax;
+      live += liveBytes(segment);
     }
     const dead = bytes - live;
-    return dead > Math.max(this.#limits.deadBytesMax, 3 * live) ||
-      segments.count > this.#limits.segmentsMax;
+    if (segments.count - Math.floor(bytes / segmentBytes) > segmentsMax) return true;
+    if (dead > Math.max(deadBytesMax, 3 * live)) return true;
+    const cost = liveBytes(oldest) * copyCost + (hasIds ? oldest.acked * idBytes : 0);
+    return dead > deadBytesMin && cost * cheapShare <= oldest.bytes;
   }
+}
+
+function liveBytes(segment: Segment): number {
+  return segment.liveBytes + segment.live * recordHeadBytesMax;
 }

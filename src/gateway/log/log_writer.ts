@@ -32,6 +32,10 @@ export interface LogWriterOwner {
   troubleChanged(): void;
 }
 
+/** A disk that takes longer for a batch is not there for who waits; a slow one has time for the most
+ * that memory can hold for it. */
+const hangMs = 30_000;
+
 /** Called after each batch, when nothing is in the way of tidying up. */
 type Settled = () => void;
 
@@ -76,7 +80,9 @@ export class LogWriter {
   }
 
   get trouble(): string | undefined {
-    return this.#trouble;
+    if (this.#trouble !== undefined || !this.#isBusy) return this.#trouble;
+    const ms = this.#parts.clock.monotonic() - this.#startedAt;
+    return ms < hangMs ? undefined : `a write has not ended for ${Math.floor(ms / 1_000)} s`;
   }
 
   get isWell(): boolean {

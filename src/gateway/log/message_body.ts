@@ -1,4 +1,5 @@
 import { crc32Between } from "../../base/crc32.ts";
+import { writeBase64 } from "../../wire/base64.ts";
 import { recordHeadBytesMax } from "./record_format.ts";
 
 /**
@@ -29,9 +30,14 @@ export class MessageBody {
     this.#wrote(bytes.length);
   }
 
-  /** Puts a text that is ASCII alone behind them. */
-  addAscii(text: string): void {
-    this.#wrote(encoder.encodeInto(text, this.memory.subarray(this.#at)).written);
+  /** Puts the base64 of bytes `from` … `to` behind them. */
+  addBase64(bytes: Uint8Array, from: number, to: number): void {
+    this.#wrote(writeBase64(bytes, { from, to }, this.memory, this.#at) - this.#at);
+  }
+
+  /** Gives the memory back at once: a collector would not hurry. Nothing is left of the body. */
+  free(): void {
+    this.memory.buffer.transfer(0);
   }
 
   /** Whether all of it is there. */
@@ -44,5 +50,3 @@ export class MessageBody {
     this.#at += bytes;
   }
 }
-
-const encoder = new TextEncoder();

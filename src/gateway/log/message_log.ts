@@ -9,12 +9,7 @@ import { defaultLogLimits, type LogLimits } from "./log_limits.ts";
 import { logNames } from "./log_names.ts";
 import { LogWriter } from "./log_writer.ts";
 import { MessageMemory } from "./message_memory.ts";
-import type {
-  MessageLog,
-  MessageLogOwner,
-  RecoveredId,
-  RecoveredMessage,
-} from "./message_log_types.ts";
+import type { MessageLog, MessageLogOwner, RecoveredId } from "./message_log_types.ts";
 import { recoverFiles, type RecoveryReport, sequenceGapAfterDamage } from "./recovery.ts";
 import { SegmentRecovery } from "./segment_recovery.ts";
 import { WaitingMessages } from "./waiting_messages.ts";
@@ -31,10 +26,9 @@ export interface MessageLogOptions {
 }
 
 export interface RecoveredLog {
-  /** Oldest first; to be gone through once, before any of them is released. */
-  readonly messages: Iterable<RecoveredMessage>;
-  /** Oldest first; to be gone through once, before any message is released. */
-  readonly ids: Iterable<RecoveredId>;
+  /** Visits the ids that stay known, oldest first; to be called before any message is released. The
+   * object is the same each time. */
+  eachId(visit: (id: RecoveredId) => void): void;
   readonly report: RecoveryReport;
 }
 
@@ -49,14 +43,14 @@ export type OpenedLog =
   | { readonly ok: true; readonly log: StoredMessageLog; readonly recovered: RecoveredLog }
   | { readonly ok: false; readonly reason: string };
 
-/** Reads back what is on disk, and opens the log for more. It writes nothing before the first
- * message. */
+/** Reads back what is on disk, and opens the log for more: the messages that wait are those from
+ * `oldest` on. It writes nothing before the first new one. */
 export async function openMessageLog(options: MessageLogOptions): Promise<OpenedLog> {
   const { config, files, clock, owner } = options;
   const memory = new MessageMemory();
   if (config.persistFile === "") {
     const log = new WaitingMessages({ ...options, memory, disk: undefined });
-    return { ok: true, log, recovered: { messages: [], ids: [], report: emptyReport() } };
+    return { ok: true, log, recovered: { eachId: () => {}, report: emptyReport() } };
   }
   const limits = { ...defaultLogLimits(config.maxBytes), ...options.limits };
   const names = logNames(config.persistFile);
@@ -76,7 +70,7 @@ export async function openMessageLog(options: MessageLogOptions): Promise<Opened
   }
   const { report, segments, nextNumber } = found;
   report.messages = memory.depth;
-  for (const slot of into.inOrder()) memory.table.link(slot);
+  into.link();
   const isDamaged = report.torn + report.corrupt > 0;
   const sequence = into.sequence + (isDamaged ? sequenceGapAfterDamage : 0);
   const writer = new LogWriter({
@@ -96,7 +90,6 @@ export async function openMessageLog(options: MessageLogOptions): Promise<Opened
     writer,
     ids: found.ids,
     windowMs: config.dedupWindowMs,
-    messageIdIn: (direction, body) => owner.messageIdIn(direction, body),
   });
   writer.settled = () => upkeep.look();
   const disk = {
@@ -107,30 +100,7 @@ export async function openMessageLog(options: MessageLogOptions): Promise<Opened
     messageIdIn: (direction: "up" | "down", body: string) => owner.messageIdIn(direction, body),
   };
   const log = new WaitingMessages({ ...options, memory, disk });
-  return {
-    ok: true,
-    log,
-    recovered: {
-      messages: recoveredMessages(memory, into, owner),
-      ids: into.ids.all((number) => number === 0 ? -1 : into.slotOf(number)),
-      report,
-    },
-  };
-}
-
-function* recoveredMessages(
-  memory: MessageMemory,
-  into: SegmentRecovery,
-  owner: MessageLogOwner,
-): Generator<RecoveredMessage> {
-  const clients = new Map(into.clients.map((client) => [client.index, client]));
-  for (const slot of into.inOrder()) {
-    const direction = memory.isUp(slot) ? "up" : "down";
-    const messageId = owner.messageIdIn(direction, memory.bodyText(slot));
-    if (messageId !== "") memory.setMessageId(slot, messageId);
-    const client = clients.get(memory.clientIndex(slot))!;
-    yield { slot, client, direction, messageId, ackAsked: memory.isAckAsked(slot) };
-  }
+  return { ok: true, log, recovered: { eachId: (visit) => into.eachId(visit), report } };
 }
 
 function emptyReport(): RecoveryReport {

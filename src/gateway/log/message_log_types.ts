@@ -21,9 +21,9 @@ export interface NewMessage {
   readonly client: LogClient;
   /** `up`: from the client to its upstream; `down`: waits for a client that is away. */
   readonly direction: "up" | "down";
-  /** "" for none. It is not stored: it is read out of the body again at start. */
+  /** "" for none. Its hash alone is stored, beside the body that it stands in. */
   readonly messageId: string;
-  /** Takes part in de-duplication, and must stay known for `dedupWindowMs` after its delivery. */
+  /** Takes part in de-duplication: its id must stay known for `dedupWindowMs`. */
   readonly ackAsked: boolean;
   /** 0–9. */
   readonly priority: number;
@@ -35,19 +35,12 @@ export interface NewMessage {
   readonly body: string | MessageBody;
 }
 
-/** A message that was read back at start, oldest first. */
-export interface RecoveredMessage {
-  readonly slot: Slot;
-  readonly client: LogClient;
-  readonly direction: "up" | "down";
-  readonly messageId: string;
-  readonly ackAsked: boolean;
-}
-
-/** An id that was acknowledged before the restart, its message delivered or not; oldest first. */
+/** An id that was acknowledged before the restart, its message delivered or not. */
 export interface RecoveredId {
-  readonly client: LogClient;
-  readonly messageId: MessageIdHash;
+  readonly clientIndex: number;
+  /** As `hashMessageId` makes them. */
+  readonly low: number;
+  readonly high: number;
   /** CRC-32 of the body, and its bytes: tells a repetition from another message. */
   readonly bodyCrc: number;
   readonly bodyBytes: number;

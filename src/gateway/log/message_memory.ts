@@ -1,25 +1,31 @@
 import { assert } from "../../base/assert.ts";
 import { crc32Between } from "../../base/crc32.ts";
+import {
+  copyBytes,
+  finishRecord,
+  putBefore,
+  putHead,
+  type WrittenRecord,
+} from "./block_records.ts";
 import type { MemoryBlock } from "./memory_blocks.ts";
 import type { MessageBody } from "./message_body.ts";
 import { MemoryBlocks } from "./memory_blocks.ts";
-import { hashMessageId } from "../dedup_window.ts";
 import type { NewMessage, Slot } from "./message_log_types.ts";
+import type { FoundRecord } from "./segment_reader.ts";
 import { MessageTable, priorityShift, rowOf, slotFlag } from "./message_table.ts";
 import {
   ackAskedFlag,
-  putStamp,
-  putU32,
-  putVarint,
-  putWideVarint,
-  recordCrc,
+  bytesBefore,
+  idHashBytes,
+  kindMask,
+  messageKind,
   recordHeadBytesMax,
   recordKind,
   stampBytes,
   stampNsAt,
+  u32At,
   u48At,
   varintWidth,
-  zigzag,
 } from "./record_format.ts";
 
 /** Bodies whose UTF-8 might be longer are turned into bytes first, and then copied. */
@@ -62,7 +68,7 @@ export class MessageMemory {
     const at = block.used;
     const width = varintWidth(recordHeadBytesMax + most);
     const bodyAt = this.#putNewHead(block, message, { width, sequence, place });
-    putStamp(bytes, bodyAt - stampBytes, message.stampMs, message.stampNs);
+    putBefore(bytes, bodyAt, message);
     let bodyBytes = most;
     if (encoded === undefined) {
       bodyBytes = this.#encoder.encodeInto(body, bytes.subarray(bodyAt)).written;
@@ -83,7 +89,7 @@ export class MessageMemory {
     const headBytes = this.#putNewHead(block, message, { width, sequence, place });
     const at = bodyAt - headBytes;
     block.bytes.copyWithin(at, 0, headBytes);
-    putStamp(block.bytes, bodyAt - stampBytes, message.stampMs, message.stampNs);
+    putBefore(block.bytes, bodyAt, message);
     this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
     return this.#newRow(message, { sequence, place, block, bodyAt, bodyBytes, bodyCrc });
   }
@@ -93,10 +99,10 @@ export class MessageMemory {
     message: NewMessage,
     { width, sequence, place }: { width: number; sequence: number; place: RecordPlace },
   ): number {
-    const kind = (message.direction === "up" ? recordKind.up : recordKind.down) |
+    const kind = messageKind(message.direction === "up", message.messageId !== "") |
       (message.ackAsked ? ackAskedFlag : 0) | (message.priority << priorityShift);
     const name = place.segment === 0 ? 0 : message.client.logName >>> 1;
-    return this.#putHead(block, { kind, width, delta: sequence - place.base, name });
+    return putHead(block, { kind, width, delta: sequence - place.base, name });
   }
 
   #newRow(
@@ -121,42 +127,35 @@ export class MessageMemory {
     page.bodyCrc[row] = bodyCrc;
     page.segment[row] = place.segment;
     page.flags[row] = slotFlag.live | (message.direction === "up" ? slotFlag.up : 0) |
-      (message.ackAsked ? slotFlag.ackAsked : 0) | (message.priority << priorityShift);
-    if (message.messageId !== "") this.setMessageId(slot, message.messageId);
+      (message.ackAsked ? slotFlag.ackAsked : 0) |
+      (message.messageId !== "" ? slotFlag.messageId : 0) | (message.priority << priorityShift);
     this.table.link(slot);
     this.#count(block, bodyBytes);
     return slot;
   }
 
-  /** A message that was read back: its row is linked later, when all are there. */
-  restore(record: {
-    sequence: number;
-    clientIndex: number;
-    kind: number;
-    bodyCrc: number;
-    segment: number;
-    /** Stamp and body, as they stand in the file. */
-    from: Uint8Array;
-    stampAt: number;
-    end: number;
-  }): Slot {
-    const { stampAt, end } = record;
-    const block = this.blocks.withRoom(end - stampAt);
-    copyBytes(block, record.from, stampAt, end);
+  /** A message that was read back, with its place: its row is linked later, when all are there. */
+  restore(found: FoundRecord, sequence: number, clientIndex: number, segment: number): Slot {
+    const { bodyAt, end, kind } = found;
+    const from = bodyAt - bytesBefore(kind);
+    const block = this.blocks.withRoom(end - from);
+    copyBytes(block, found.bytes, from, end);
     const slot = this.table.take();
     const page = this.table.page(slot);
     const row = rowOf(slot);
-    const bodyBytes = end - stampAt - stampBytes;
-    page.sequence[row] = record.sequence;
-    page.clientIndex[row] = record.clientIndex;
+    const bodyBytes = end - bodyAt;
+    page.sequence[row] = sequence;
+    page.clientIndex[row] = clientIndex;
     page.block[row] = block.index;
     page.bodyAt[row] = block.used - bodyBytes;
     page.bodyBytes[row] = bodyBytes;
-    page.bodyCrc[row] = record.bodyCrc;
-    page.segment[row] = record.segment;
-    const isUp = (record.kind & 7) === recordKind.up;
-    page.flags[row] = slotFlag.live | (isUp ? slotFlag.up : 0) |
-      ((record.kind & ackAskedFlag) !== 0 ? slotFlag.ackAsked : 0) | (record.kind & 0xf0);
+    page.bodyCrc[row] = found.bodyCrc;
+    page.segment[row] = segment;
+    const bare = kind & kindMask;
+    page.flags[row] = slotFlag.live |
+      (bare === recordKind.up || bare === recordKind.upWithId ? slotFlag.up : 0) |
+      (bare >= recordKind.upWithId ? slotFlag.messageId : 0) |
+      ((kind & ackAskedFlag) !== 0 ? slotFlag.ackAsked : 0) | (kind & 0xf0);
     this.#count(block, bodyBytes);
     return slot;
   }
@@ -171,13 +170,15 @@ export class MessageMemory {
     const block = this.blocks.withRoom(recordHeadBytesMax + bodyBytes);
     const at = block.used;
     const flags = page.flags[row]!;
-    const kind = ((flags & slotFlag.up) !== 0 ? recordKind.up : recordKind.down) |
+    const hasId = (flags & slotFlag.messageId) !== 0;
+    const kind = messageKind((flags & slotFlag.up) !== 0, hasId) |
       ((flags & slotFlag.ackAsked) !== 0 ? ackAskedFlag : 0) | (flags & 0xf0);
     const width = varintWidth(recordHeadBytesMax + bodyBytes);
     const delta = page.sequence[row]! - place.base;
-    const bodyAt = this.#putHead(block, { kind, width, delta, name });
-    const stampAt = oldBodyAt - stampBytes;
-    block.bytes.set(old.bytes.subarray(stampAt, oldBodyAt + bodyBytes), bodyAt - stampBytes);
+    const bodyAt = putHead(block, { kind, width, delta, name });
+    const before = bytesBefore(kind);
+    const keptFrom = oldBodyAt - before;
+    block.bytes.set(old.bytes.subarray(keptFrom, oldBodyAt + bodyBytes), bodyAt - before);
     const bodyCrc = page.bodyCrc[row]!;
     this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
     page.segment[row] = place.segment;
@@ -191,8 +192,9 @@ export class MessageMemory {
     const old = this.blocks.at(page.block[row]!);
     const bodyAt = page.bodyAt[row]!;
     const bodyBytes = page.bodyBytes[row]!;
-    const block = this.blocks.withRoom(stampBytes + bodyBytes);
-    copyBytes(block, old.bytes, bodyAt - stampBytes, bodyAt + bodyBytes);
+    const before = this.hasMessageId(slot) ? idHashBytes + stampBytes : stampBytes;
+    const block = this.blocks.withRoom(before + bodyBytes);
+    copyBytes(block, old.bytes, bodyAt - before, bodyAt + bodyBytes);
     this.#resettle(slot, old, block, block.used - bodyBytes);
   }
 
@@ -237,15 +239,6 @@ export class MessageMemory {
     if (block.live === 0) this.blocks.tidy(block);
   }
 
-  setMessageId(slot: Slot, messageId: string): void {
-    const page = this.table.page(slot);
-    const row = rowOf(slot);
-    const { low, high } = hashMessageId(messageId);
-    page.idLow[row] = low;
-    page.idHigh[row] = high;
-    page.flags[row] = page.flags[row]! | slotFlag.messageId;
-  }
-
   isLive(slot: Slot): boolean {
     return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.live) !== 0;
   }
@@ -260,6 +253,19 @@ export class MessageMemory {
 
   isAckAsked(slot: Slot): boolean {
     return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.ackAsked) !== 0;
+  }
+
+  hasMessageId(slot: Slot): boolean {
+    return (this.table.page(slot).flags[rowOf(slot)]! & slotFlag.messageId) !== 0;
+  }
+
+  /** Of a message with an id; 0 else. */
+  idLow(slot: Slot): number {
+    return this.#idPart(slot, 0);
+  }
+
+  idHigh(slot: Slot): number {
+    return this.#idPart(slot, 4);
   }
 
   stampMs(slot: Slot): number {
@@ -303,6 +309,14 @@ export class MessageMemory {
     return this.#encoder.encode(text);
   }
 
+  #idPart(slot: Slot, at: number): number {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    if ((page.flags[row]! & slotFlag.messageId) === 0) return 0;
+    const { bytes } = this.blocks.at(page.block[row]!);
+    return u32At(bytes, page.bodyAt[row]! - stampBytes - idHashBytes + at);
+  }
+
   #body(slot: Slot): Uint8Array {
     const page = this.table.page(slot);
     const row = rowOf(slot);
@@ -310,36 +324,11 @@ export class MessageMemory {
     return this.blocks.at(page.block[row]!).bytes.subarray(bodyAt, bodyAt + page.bodyBytes[row]!);
   }
 
-  /** All of the head but CRC and length; returns where the body goes, with the stamp's room before. */
-  #putHead(
-    block: MemoryBlock,
-    head: { kind: number; width: number; delta: number; name: number },
-  ): number {
-    const { bytes } = block;
-    const at = block.used;
-    bytes[at + 4] = head.kind;
-    const nameAt = putVarint(bytes, at + 5 + head.width, zigzag(head.delta));
-    return putVarint(bytes, nameAt, head.name) + stampBytes;
-  }
-
-  #finish(
-    block: MemoryBlock,
-    record: {
-      at: number;
-      width: number;
-      bodyAt: number;
-      end: number;
-      bodyCrc: number;
-      salt: number;
-    },
-  ): void {
-    const { at, width, end } = record;
-    putWideVarint(block.bytes, at + 5, end - (at + 5 + width), width);
-    putU32(block.bytes, at, recordCrc(block.bytes, record));
-    block.used = end;
+  #finish(block: MemoryBlock, record: WrittenRecord): void {
+    finishRecord(block, record);
     this.block = block;
-    this.from = at;
-    this.to = end;
+    this.from = record.at;
+    this.to = record.end;
   }
 
   #count(block: MemoryBlock, bodyBytes: number): void {
@@ -361,9 +350,4 @@ export class MessageMemory {
     old.liveBytes -= bodyBytes;
     if (old.live === 0) this.blocks.tidy(old);
   }
-}
-
-function copyBytes(block: MemoryBlock, from: Uint8Array, start: number, end: number): void {
-  block.bytes.set(from.subarray(start, end), block.used);
-  block.used += end - start;
 }

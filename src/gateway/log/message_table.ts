@@ -5,7 +5,7 @@ const pageSlots = 1 << pageBits;
 const pageMask = pageSlots - 1;
 
 /** What one message takes in the columns below. */
-const rowBytes = 64;
+const rowBytes = 56;
 
 /** Columns; all arrays have a place for each slot of the page. */
 export interface TablePage {
@@ -17,12 +17,10 @@ export interface TablePage {
   readonly clientIndex: Int32Array;
   /** Which memory block holds the record. */
   readonly block: Int32Array;
-  /** Position of the body in it; the stamp stands right before. */
+  /** Position of the body in it; right before stands the stamp, and before that the id's hash. */
   readonly bodyAt: Int32Array;
   readonly bodyBytes: Int32Array;
   readonly bodyCrc: Uint32Array;
-  readonly idLow: Uint32Array;
-  readonly idHigh: Uint32Array;
   /** Number of the segment that holds it on disk; 0: none. */
   readonly segment: Int32Array;
   readonly place: Uint16Array;
@@ -122,8 +120,6 @@ export class MessageTable {
       bodyAt: new Int32Array(pageSlots),
       bodyBytes: new Int32Array(pageSlots),
       bodyCrc: new Uint32Array(pageSlots),
-      idLow: new Uint32Array(pageSlots),
-      idHigh: new Uint32Array(pageSlots),
       segment: new Int32Array(pageSlots),
       place: new Uint16Array(pageSlots),
       flags: new Uint8Array(pageSlots),

@@ -7,27 +7,53 @@ import { crc32Between } from "../../base/crc32.ts";
  * - `client`: the client's number in this segment (varint); its id is the rest.
  * - `up`, `down`: sequence number less the segment's base (zigzag varint), the client's number
  *   (varint), stamp (6 bytes of milliseconds, 3 of nanoseconds); the body is the rest.
+ * - `upWithId`, `downWithId`: the same with the hash of the message id (8 bytes) before the stamp, so
+ *   that no body has to be looked into to know it.
  * - `done`: sequence numbers of messages that left (zigzag varints; the first less the base, each
- *   further one less the one before it).
- * - `id`: only in files of ids: the client's number (varint), id hash (8 bytes), CRC-32 of the body
- *   (4), stamp (6), bytes of the body (varint).
+ *   further one less the one before it). Behind the first, 0 and a count (varint) stand for so many
+ *   numbers that go up by one.
+ * - `ids`: only in files of ids: a time (6 bytes of milliseconds); then for each id the client's
+ *   number (varint), id hash (8 bytes), CRC-32 of the body (4), stamp less that of the id before it
+ *   or, for the first, less that time (zigzag varint of milliseconds), bytes of the body (varint).
  * - any other: nothing is known of it; it is passed over.
  *
  * The CRC goes over the body first, then the rest, so that the body's own is worked out once; the
  * segment's secret salt is mixed in between, so that no client can put a record into a body that
  * would be found there when the real one is damaged. Varints need not be of the shortest form.
  */
-export const recordKind = { client: 1, up: 2, down: 3, done: 4, id: 5 } as const;
+export const recordKind = {
+  client: 1,
+  up: 2,
+  down: 3,
+  done: 4,
+  ids: 5,
+  upWithId: 6,
+  downWithId: 7,
+} as const;
 
 /** Flag beside the kind; the priority is in the four bits above it. */
 export const ackAskedFlag = 0x08;
 export const kindMask = 0x07;
 
-/** CRC, kind, and length, sequence and client at their longest, stamp. */
-export const recordHeadBytesMax = 4 + 1 + 5 + 8 + 5 + 9;
-
 /** Milliseconds in 6 bytes, nanoseconds in 3. */
 export const stampBytes = 9;
+
+/** Hash of a message id. */
+export const idHashBytes = 8;
+
+/** CRC, kind, and length, sequence and client at their longest, id hash, stamp. */
+export const recordHeadBytesMax = 4 + 1 + 5 + 8 + 5 + idHashBytes + stampBytes;
+
+/** The kind of a message's record. */
+export function messageKind(isUp: boolean, hasId: boolean): number {
+  if (hasId) return isUp ? recordKind.upWithId : recordKind.downWithId;
+  return isUp ? recordKind.up : recordKind.down;
+}
+
+/** Bytes right before a message's body that are kept with it: stamp, and the id's hash. */
+export function bytesBefore(kind: number): number {
+  return (kind & kindMask) >= recordKind.upWithId ? idHashBytes + stampBytes : stampBytes;
+}
 
 /** The CRC that goes into a record whose body has `bodyCrc`. */
 export function recordCrc(
@@ -124,6 +150,29 @@ export class RecordCursor {
   }
 
   varint(bytes: Uint8Array): number {
+    // Nearly all are of up to three bytes: whole numbers of 32 bits, without the loop below.
+    const at = this.at;
+    if (at + 3 <= this.end) {
+      const first = bytes[at]!;
+      if (first < 0x80) {
+        this.at = at + 1;
+        return first;
+      }
+      const second = bytes[at + 1]!;
+      if (second < 0x80) {
+        this.at = at + 2;
+        return (first & 0x7f) | (second << 7);
+      }
+      const third = bytes[at + 2]!;
+      if (third < 0x80) {
+        this.at = at + 3;
+        return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+      }
+    }
+    return this.#longVarint(bytes);
+  }
+
+  #longVarint(bytes: Uint8Array): number {
     let value = 0;
     let scale = 1;
     for (let count = 0; count < 8; count++) {

@@ -2,7 +2,7 @@ import type { LogFileReader, LogFilesPort } from "../../ports/log_file.ts";
 import type { LogNames } from "./log_names.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./segment_header.ts";
 import { newSegment, type Segment } from "./segment.ts";
-import { SegmentReader } from "./segment_reader.ts";
+import { newReadBuffers, type ReadBuffers, SegmentReader } from "./segment_reader.ts";
 import type { SegmentRecovery } from "./segment_recovery.ts";
 
 /** What was found at start, for one line of the log. */
@@ -59,6 +59,7 @@ export async function recoverFiles(
   found.sort((one, other) => one.number - other.number);
   const segments: Segment[] = [];
   const ids: Segment[] = [];
+  const buffers = newReadBuffers();
   const withSegment = new Set(found.filter((file) => file.kind === "segment").map((f) => f.number));
   for (const file of found) {
     const path = names.path(file.name);
@@ -67,7 +68,7 @@ export async function recoverFiles(
       await files.remove(path);
       continue;
     }
-    const segment = await recoverFile(parts, file, report);
+    const segment = await recoverFile({ ...parts, buffers }, file, report);
     if (segment === undefined) continue;
     (file.kind === "ids" ? ids : segments).push(segment);
     report.segments++;
@@ -97,7 +98,7 @@ async function syncAll(
 }
 
 async function recoverFile(
-  parts: { files: LogFilesPort; names: LogNames; into: SegmentRecovery },
+  parts: { files: LogFilesPort; names: LogNames; into: SegmentRecovery; buffers: ReadBuffers },
   file: { name: string; bytes: number; number: number; kind: "segment" | "ids" },
   report: RecoveryReport,
 ): Promise<Segment | undefined> {
@@ -116,6 +117,7 @@ async function recoverFile(
         bytes: file.bytes,
         salt: header.salt,
         from: Math.min(segmentHeaderBytes, file.bytes),
+        buffers: parts.buffers,
       });
       const damage = await records.read((record) => into.record(record));
       into.end();

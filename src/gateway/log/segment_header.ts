@@ -14,7 +14,7 @@ const copyBytes = 32;
 const copies = 2;
 export const segmentHeaderBytes = copies * copyBytes;
 
-const formatVersion = 1;
+const formatVersion = 2;
 const magic = [0x66, 0x6b, 0x67, 0x77, 0x6c, 0x6f, 0x67] as const;
 const kindLetters = { segment: 0x73, ids: 0x69 } as const;
 

@@ -2,6 +2,7 @@ import { crc32Between } from "../../base/crc32.ts";
 import type { LogFileReader } from "../../ports/log_file.ts";
 import {
   ackAskedFlag,
+  bytesBefore,
   kindMask,
   recordCrc,
   RecordCursor,
@@ -14,7 +15,8 @@ import {
   unzigzag,
 } from "./record_format.ts";
 
-/** Read at once; a longer record is read whole all the same. */
+/** Read at once, while the piece before is gone through; a longer record is read whole all the
+ * same. */
 const pieceBytes = 1024 * 1024;
 
 /** In damaged bytes, a record that is no message's is looked for only up to this length. */
@@ -28,13 +30,23 @@ const stampMsMax = 2 ** 42;
 export interface FoundRecord {
   readonly kind: number;
   readonly bytes: Uint8Array;
-  /** The body, and where the record ends; a message's stamp stands right before the body. */
+  /** The body, and where the record ends; right before a message's body stands its stamp, and before
+   * that the hash of its id. */
   readonly bodyAt: number;
   readonly end: number;
   readonly bodyCrc: number;
   /** Of messages: sequence number less the base, and the client's number. */
   readonly delta: number;
   readonly name: number;
+}
+
+export interface ReadBuffers {
+  readonly bytes: Uint8Array;
+  readonly next: Uint8Array;
+}
+
+export function newReadBuffers(): ReadBuffers {
+  return { bytes: new Uint8Array(2 * pieceBytes), next: new Uint8Array(pieceBytes) };
 }
 
 export interface SegmentDamage {
@@ -54,6 +66,10 @@ export class SegmentReader implements FoundRecord {
   readonly #fileBytes: number;
   readonly #salt: number;
   readonly #cursor = new RecordCursor();
+  /** The piece that is read next, and how much of it there will be. */
+  readonly #next: Uint8Array;
+  #reading: Promise<number> | undefined;
+  #nextBytes = 0;
   bytes: Uint8Array;
   /** Position of the first byte of `bytes` in the file, and how many of them there are. */
   #start: number;
@@ -69,9 +85,18 @@ export class SegmentReader implements FoundRecord {
 
   constructor(
     reader: LogFileReader,
-    file: { bytes: number; salt: number; from: number; pieceBytes?: number },
+    file: {
+      bytes: number;
+      salt: number;
+      from: number;
+      pieceBytes?: number;
+      /** Made once for several files. */
+      buffers?: ReadBuffers;
+    },
   ) {
-    this.bytes = new Uint8Array(Math.min(file.bytes, file.pieceBytes ?? pieceBytes));
+    const piece = Math.min(file.bytes, file.pieceBytes ?? pieceBytes);
+    this.#next = file.buffers?.next ?? new Uint8Array(piece);
+    this.bytes = file.buffers?.bytes ?? new Uint8Array(2 * piece);
     this.#reader = reader;
     this.#fileBytes = file.bytes;
     this.#salt = file.salt;
@@ -151,16 +176,18 @@ export class SegmentReader implements FoundRecord {
     this.kind = kindByte;
     this.bodyAt = cursor.at;
     const kind = kindByte & kindMask;
-    if (kind !== recordKind.up && kind !== recordKind.down) {
-      const isKnown = kindByte <= recordKind.id;
+    const isMessage = kind === recordKind.up || kind === recordKind.down ||
+      kind >= recordKind.upWithId;
+    if (!isMessage) {
+      const isKnown = kindByte <= recordKind.ids;
       // Kinds that are not known yet are passed over, but not sought in damaged bytes.
       return !this.#isLost || (isKnown && end - cursor.at <= soughtBytesMax);
     }
     if ((kindByte & ~(kindMask | ackAskedFlag | 0xf0)) !== 0) return false;
     this.delta = unzigzag(cursor.varint(bytes));
     this.name = cursor.varint(bytes);
-    const stampAt = cursor.at;
-    this.bodyAt = stampAt + stampBytes;
+    this.bodyAt = cursor.at + bytesBefore(kindByte);
+    const stampAt = this.bodyAt - stampBytes;
     if (cursor.isBroken || this.bodyAt > end) return false;
     if (stampNsAt(bytes, stampAt) > 999_999) return false;
     if (!this.#isLost) return true;
@@ -170,24 +197,35 @@ export class SegmentReader implements FoundRecord {
 
   /** Reads on until so many bytes are there from the current place. */
   async #fill(needed: number): Promise<void> {
-    const left = this.bytes.subarray(this.#at, this.#filled);
-    if (needed > this.bytes.length) {
-      const larger = new Uint8Array(needed);
-      larger.set(left);
+    const left = this.#filled - this.#at;
+    const room = Math.max(left, needed) + this.#next.length;
+    if (room > this.bytes.length) {
+      const larger = new Uint8Array(room);
+      larger.set(this.bytes.subarray(this.#at, this.#filled));
       this.bytes = larger;
     } else {
       this.bytes.copyWithin(0, this.#at, this.#filled);
     }
     this.#start += this.#at;
-    this.#filled -= this.#at;
     this.#at = 0;
-    const room = Math.min(
-      this.bytes.length - this.#filled,
-      this.#fileBytes - this.#start - this.#filled,
-    );
-    const into = this.bytes.subarray(this.#filled, this.#filled + room);
-    const read = await this.#reader.read(into, this.#start + this.#filled);
-    this.#filled += read;
-    if (read < room) throw new Error("the file became shorter while it was read");
+    this.#filled = left;
+    while (this.#filled < needed) {
+      const read = await (this.#reading ?? this.#readNext());
+      if (read < this.#nextBytes) throw new Error("the file became shorter while it was read");
+      this.bytes.set(this.#next.subarray(0, read), this.#filled);
+      this.#filled += read;
+      this.#readNext();
+    }
+  }
+
+  /** Begins to read what comes behind. */
+  #readNext(): Promise<number> {
+    const from = this.#start + this.#filled;
+    this.#nextBytes = Math.min(this.#next.length, this.#fileBytes - from);
+    if (this.#nextBytes === 0) return Promise.resolve(0);
+    const reading = this.#reader.read(this.#next.subarray(0, this.#nextBytes), from);
+    // Whoever waits for it hears of a failure; when nobody does any more, nobody needs to.
+    reading.catch(() => {});
+    return this.#reading = reading;
   }
 }

@@ -6,7 +6,7 @@ import type { LogWriter } from "./log_writer.ts";
 import { MemoryTidying } from "./memory_tidying.ts";
 import type { MessageMemory, RecordPlace } from "./message_memory.ts";
 import { type MessageLog, type NewMessage, noSlot, type Slot } from "./message_log_types.ts";
-import { priorityShift, rowOf, slotFlag } from "./message_table.ts";
+import { priorityShift, rowOf } from "./message_table.ts";
 
 /** What keeps the messages on disk. */
 export interface LogDisk {
@@ -143,15 +143,15 @@ export class WaitingMessages implements MessageLog {
   }
 
   hasMessageId(slot: Slot): boolean {
-    return (this.#memory.table.page(slot).flags[rowOf(slot)]! & slotFlag.messageId) !== 0;
+    return this.#memory.hasMessageId(slot);
   }
 
   idLow(slot: Slot): number {
-    return this.#memory.table.page(slot).idLow[rowOf(slot)]!;
+    return this.#memory.idLow(slot);
   }
 
   idHigh(slot: Slot): number {
-    return this.#memory.table.page(slot).idHigh[rowOf(slot)]!;
+    return this.#memory.idHigh(slot);
   }
 
   bodyCrc(slot: Slot): number {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fakeClock } from "../../fakes/clock.ts";
+import { fakeDisk } from "../../fakes/log_files.ts";
 import { bodyOf, type LogStage, logStage, waiting } from "./log_stage.ts";
 
 const long = { timeout: 120_000 };
@@ -87,6 +89,17 @@ describe("MessageLog on a disk whose n-th call fails", () => {
     assert.deepEqual(waiting(await logStage(stage.disk).open()), bodies);
   });
 
+  it("says so when a write does not end", async () => {
+    const { clock, port } = hangingDisk();
+    const run = await logStage({ ...fakeDisk(), start: () => port }, clock).open();
+    run.append("anna", "a");
+    await clock.advanceAsync(29_000);
+    assert.equal(run.log.trouble, undefined);
+    await clock.advanceAsync(2_000);
+    assert.match(run.log.trouble ?? "", /^a write has not ended for 3[01] s$/);
+    assert.equal(run.committed, 0);
+  });
+
   it("never trusts a file again whose sync failed", async () => {
     const stage = logStage();
     const run = await stage.open();
@@ -118,4 +131,13 @@ async function checkScript(stage: LogStage, what: string): Promise<void> {
   } catch (error) {
     throw new Error(`${what} failed`, { cause: error });
   }
+}
+
+/** Its files open, and take nothing. */
+function hangingDisk() {
+  const port = fakeDisk().start();
+  return {
+    clock: fakeClock(),
+    port: { ...port, openAppend: () => new Promise<never>(() => {}) },
+  };
 }

@@ -172,7 +172,7 @@ class LogSimulation {
     this.#stage = logStage(this.#disk, clock, this.#seed + this.#disk.calls);
     this.#run = await this.#stage.open(
       { fsync: this.#fsync, maxBytes: 1_000_000, size: 2_000 },
-      { segmentBytes: 4_096, deadBytesMax: 16_384, segmentsMax: 24 },
+      { segmentBytes: 4_096, deadBytesMin: 8_192, deadBytesMax: 16_384, segmentsMax: 24 },
     );
   }
 
@@ -212,9 +212,7 @@ class LogSimulation {
     }
     if (this.#jumps) return;
     const known = new Set(
-      ids.map(({ client, messageId, bodyBytes }) =>
-        `${client.id} ${messageId.low} ${messageId.high} ${bodyBytes}`
-      ),
+      ids.map(({ client, low, high, bodyBytes }) => `${client.id} ${low} ${high} ${bodyBytes}`),
     );
     for (const [messageId, sent] of this.#sent) {
       const isNeeded = sent.ackAsked && sent.isCommitted && !sent.isRefused &&

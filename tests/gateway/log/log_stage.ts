@@ -10,7 +10,6 @@ import {
   type LogClient,
   noSlot,
   type RecoveredId,
-  type RecoveredMessage,
   type Slot,
 } from "../../../src/gateway/log/message_log_types.ts";
 import { type FakeClock, fakeClock } from "../../fakes/clock.ts";
@@ -33,10 +32,19 @@ export const bufferConfig: BufferConfig = {
   dedupWindowMs: 600_000,
 };
 
+/** A message that was read back. */
+export interface ReadBack {
+  readonly slot: Slot;
+  readonly client: LogClient;
+  readonly direction: "up" | "down";
+  readonly messageId: string;
+  readonly ackAsked: boolean;
+}
+
 export interface LogRun {
   readonly log: StoredMessageLog;
-  readonly messages: readonly RecoveredMessage[];
-  readonly ids: readonly RecoveredId[];
+  readonly messages: readonly ReadBack[];
+  readonly ids: readonly (RecoveredId & { readonly client: LogClient })[];
   readonly report: RecoveredLog["report"];
   /** Highest sequence number that is stored; ranges that were refused; how often trouble came or
    * went. */
@@ -88,7 +96,7 @@ export function logStage(disk = fakeDisk(), clock = fakeClock(), seed = 1): LogS
         logger: logger.logger,
         owner: {
           clientNamed: named,
-          messageIdIn: (_direction, body) => /"messageId":"([^"]*)"/.exec(body)?.[1] ?? "",
+          messageIdIn: (_direction, body) => messageIdIn(body),
           committed: (sequence) => {
             assert.ok(sequence > run.committed, "committed goes up");
             run.committed = sequence;
@@ -99,10 +107,23 @@ export function logStage(disk = fakeDisk(), clock = fakeClock(), seed = 1): LogS
       });
       if (!opened.ok) throw new Error(opened.reason);
       const { log, recovered } = opened;
+      const byIndex = [...clients.values()];
+      const messages: ReadBack[] = [];
+      for (let slot = log.oldest; slot !== noSlot; slot = log.newer(slot)) {
+        messages.push({
+          slot,
+          client: byIndex[log.clientIndex(slot)]!,
+          direction: log.isUp(slot) ? "up" : "down",
+          messageId: messageIdIn(log.bodyText(slot)),
+          ackAsked: log.isAckAsked(slot),
+        });
+      }
+      const ids: (RecoveredId & { client: LogClient })[] = [];
+      recovered.eachId((id) => ids.push({ ...id, client: byIndex[id.clientIndex]! }));
       return Object.assign(run, {
         log,
-        messages: [...recovered.messages],
-        ids: [...recovered.ids],
+        messages,
+        ids,
         report: recovered.report,
         client: named,
         append: (
@@ -123,6 +144,10 @@ export function logStage(disk = fakeDisk(), clock = fakeClock(), seed = 1): LogS
       });
     },
   };
+}
+
+function messageIdIn(body: string): string {
+  return /"messageId":"([^"]*)"/.exec(body)?.[1] ?? "";
 }
 
 /** All that waits, oldest first, as `client/body`. */

@@ -6,24 +6,40 @@ import { bodyOf, type LogRun, type LogStage, logStage, waiting } from "./log_sta
 
 const kilo = 1_024;
 const long = { timeout: 60_000 };
-const limits = { segmentBytes: 64 * kilo, deadBytesMax: 256 * kilo };
+const limits = { segmentBytes: 32 * kilo, deadBytesMin: 32 * kilo, deadBytesMax: 192 * kilo };
+/** A hundredth of the real ones: what names the few clients weighs little in a segment then. */
+const hundredth = {
+  segmentBytes: 320 * kilo,
+  deadBytesMin: 320 * kilo,
+  deadBytesMax: 1_920 * kilo,
+  idsMax: 10_000,
+};
 
-/** Sends frames of 100 bytes, all of which leave soon after; every `stuckEvery`th stays. */
+/** Of a frame, not stored. */
+const braces = 2;
+
+/** Sends frames of 100 bytes or others, all of which leave soon after; every `stuckEvery`th stays. */
 async function traffic(
   stage: LogStage,
   run: LogRun,
-  options: { rounds: number; stuckEvery: number; ackAsked: boolean; ahead?: string },
-): Promise<{ bodies: number; stuck: string[] }> {
-  let bodies = 0;
+  options: {
+    rounds: number;
+    stuckEvery: number;
+    ackAsked: boolean;
+    ahead?: string;
+    bytes?: number;
+  },
+): Promise<{ frames: number; stuck: string[] }> {
+  let frames = 0;
   let number = 0;
   const stuck: string[] = [];
   for (let round = 0; round < options.rounds; round++) {
     const slots: Slot[] = [];
     for (let n = 0; n < 100; n++) {
       const id = `${options.ahead ?? "m"}${number++}`;
-      const text = "x".repeat(100 - bodyOf(id, "").length);
+      const text = "x".repeat((options.bytes ?? 100) - braces - bodyOf(id, "").length);
       const slot = run.append(`client-${n % 20}`, id, { ackAsked: options.ackAsked, text });
-      bodies += run.log.bodyBytes(slot);
+      frames += run.log.bodyBytes(slot) + braces;
       if (number % options.stuckEvery === 0) stuck.push(run.log.bodyText(slot));
       else slots.push(slot);
     }
@@ -31,40 +47,61 @@ async function traffic(
     await stage.clock.advanceAsync(3);
   }
   for (let time = 0; time < 50; time++) await stage.clock.advanceAsync(100);
-  return { bodies, stuck };
+  return { frames, stuck };
 }
 
 describe("MessageLog keeps its files small", () => {
   it("writes no more than 1.3 bytes for each byte of messages of 100 bytes", async () => {
     const stage = logStage();
-    // A thousandth of the real sizes, so a thousandth of the ids.
-    const run = await stage.open({}, { ...limits, idsMax: 1_000 });
-    const { bodies } = await traffic(stage, run, {
-      rounds: 300,
+    const run = await stage.open({}, hundredth);
+    const { frames } = await traffic(stage, run, {
+      rounds: 600,
       stuckEvery: Infinity,
       ackAsked: true,
     });
-    const share = stage.disk.bytesAppended / bodies;
+    const share = stage.disk.bytesAppended / frames;
     assert.ok(share <= 1.3, `${share} bytes written for each`);
     await run.log.close();
   });
 
   it("the same with 1 in 500 that stays, and keeps those over a restart", async () => {
     const stage = logStage();
-    const run = await stage.open({}, limits);
-    const { bodies, stuck } = await traffic(stage, run, {
-      rounds: 300,
+    const run = await stage.open({}, hundredth);
+    const { frames, stuck } = await traffic(stage, run, {
+      rounds: 900,
       stuckEvery: 500,
       ackAsked: false,
     });
-    const share = stage.disk.bytesAppended / bodies;
+    const share = stage.disk.bytesAppended / frames;
     assert.ok(share <= 1.3, `${share} bytes written for each`);
-    const most = Math.max(limits.deadBytesMax, 3 * run.log.bytes) + run.log.bytes * 1.5 +
-      2 * limits.segmentBytes;
+    const most = Math.max(hundredth.deadBytesMax, 3 * run.log.bytes) + run.log.bytes * 1.5 +
+      2 * hundredth.segmentBytes;
     assert.ok(stage.disk.bytesKept <= most, `${stage.disk.bytesKept} kept, ${most} allowed`);
     assert.ok(!stage.disk.names().includes("data/buffer.log.000001"), "the oldest went");
     await run.log.close();
-    assert.deepEqual(waiting(await stage.open({}, limits)), stuck);
+    assert.deepEqual(waiting(await stage.open({}, hundredth)), stuck);
+  });
+
+  it("the same with messages of 300 bytes whose ids go into files of their own", async () => {
+    const stage = logStage();
+    const run = await stage.open({}, { ...hundredth, idsMax: 100_000 });
+    const { frames } = await traffic(stage, run, {
+      rounds: 300,
+      stuckEvery: Infinity,
+      ackAsked: true,
+      bytes: 300,
+    });
+    const share = stage.disk.bytesAppended / frames;
+    assert.ok(share <= 1.3, `${share} bytes written for each`);
+    const ids = stage.disk.names().filter((name) => name.endsWith(".ids"));
+    assert.ok(ids.length > 20, `${ids}`);
+    const read = stage.disk.bytesKept;
+    assert.ok(read < 1_300 * kilo, `${read} bytes to read at start for 30,000 ids`);
+    await run.log.close();
+    const again = await stage.open({}, { ...hundredth, idsMax: 100_000 });
+    const expected = Array.from({ length: 30_000 }, (_, n) => hashMessageId(`m${n}`));
+    assert.deepEqual(again.ids.map(({ low, high }) => ({ low, high })), expected);
+    await again.log.close();
   });
 
   it("removes segments at once when nothing in them is needed", async () => {
@@ -86,8 +123,8 @@ describe("MessageLog keeps its files small", () => {
     const again = await stage.open({}, small);
     assert.equal(again.ids.length, 2_000);
     const expected = Array.from({ length: 2_000 }, (_, n) => hashMessageId(`m${n}`));
-    assert.deepEqual(again.ids.map(({ messageId }) => messageId), expected);
-    assert.ok(again.ids.every(({ slot, bodyBytes }) => slot === undefined && bodyBytes === 100));
+    assert.deepEqual(again.ids.map(({ low, high }) => ({ low, high })), expected);
+    assert.ok(again.ids.every(({ slot, bodyBytes }) => slot === undefined && bodyBytes === 98));
     assert.deepEqual(
       again.ids.slice(0, 25).map(({ client }) => client.id),
       expected.slice(0, 25).map((_, n) => `client-${n % 20}`),
@@ -156,7 +193,7 @@ describe("MessageLog keeps its files small", () => {
       await run.log.close();
       const again = await stage.open({}, limits);
       assert.deepEqual(waiting(again), [bodyOf("before"), bodyOf("after")]);
-      const known = again.ids.map(({ messageId }) => messageId);
+      const known = again.ids.map(({ low, high }) => ({ low, high }));
       assert.deepEqual(known.at(-1), hashMessageId("after"));
       await stage.clock.advanceAsync(600_000);
       for (const { slot } of again.messages) again.log.release(slot);
