@@ -25,6 +25,7 @@ const all = [
   "gateway_many_rules",
   "gateway_waiting",
   "gateway_fan_in",
+  "gateway_large",
   "gateway_sdk",
 ];
 

@@ -34,12 +34,15 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
   };
-  const off = () => new Response('{"error":"not found"}', {
-    status: 404,
-    headers: { "content-type": "application/json" },
-  });
-  app.get(`${base}/openapi.json`, (c) =>
-    guard.isOn ? c.json(apiDocument(parts.version), 200, headers) : off());
+  const off = () =>
+    new Response('{"error":"not found"}', {
+      status: 404,
+      headers: { "content-type": "application/json" },
+    });
+  app.get(
+    `${base}/openapi.json`,
+    (c) => guard.isOn ? c.json(apiDocument(parts.version), 200, headers) : off(),
+  );
   app.get(`${base}/docs`, (c) => guard.isOn ? c.html(apiPage(), 200, headers) : off());
   for (const name of Object.keys(apiPlaces) as ApiOperation[]) {
     const { method, path } = apiPlaces[name];
@@ -121,7 +124,10 @@ async function answerOf(
     }
     const { retryAfter } = error.more;
     if (error.status === 401) return problemResponse(error, { "www-authenticate": "Bearer" });
-    return problemResponse(error, retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` });
+    return problemResponse(
+      error,
+      retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` },
+    );
   }
 }
 

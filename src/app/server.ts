@@ -17,6 +17,7 @@ import type { Runtime } from "../ports/runtime.ts";
 import { type DirectoryLock, lockDirectory } from "./directory_lock.ts";
 import type { GameConfigReload } from "../config/reload_game_config.ts";
 import { type Admin, startAdmin } from "./admin.ts";
+import { Api } from "./api.ts";
 import { GamePart } from "./game_part.ts";
 import { RunningGame } from "./operated_game.ts";
 import { openScriptBridge } from "./script_bridges.ts";
@@ -109,6 +110,7 @@ class Server implements RunningServer {
   #script: ScriptBridge | undefined;
   #game: GamePart | undefined;
   #gateway: GatewayServer | undefined;
+  #api: Api | undefined;
   #admin: Admin | undefined;
   #host: HostServer | undefined;
   #http: HttpSide | undefined;
@@ -168,7 +170,9 @@ class Server implements RunningServer {
     // Whether there is a gateway at all is settled at the start.
     if (this.#gateway === undefined || !config.enabled) return { ok: true, hasOtherRules: false };
     const maxConnections = this.#gatewayConnectionsMax(config);
-    return await this.#gateway.configure(config, { maxConnections });
+    const change = await this.#gateway.configure(config, { maxConnections });
+    if (change.ok) this.#api?.configure(config.api);
+    return change;
   }
 
   stop(): Promise<void> {
@@ -205,6 +209,13 @@ class Server implements RunningServer {
     });
     if (!opened.ok) throw new StartError(opened.reason);
     this.#gateway = opened.gateway;
+    this.#api = new Api({
+      runtime: this.#runtime,
+      config: config.api,
+      gateway: opened.gateway,
+      logger: this.#logger.child({ part: "api" }),
+      reload: () => this.#parts.reload(),
+    });
   }
 
   async #startHost(store: StoreClient, script: ScriptBridge): Promise<void> {
@@ -278,6 +289,7 @@ class Server implements RunningServer {
       game: this.#game,
       gateway: this.#gateway,
       admin: this.#admin,
+      api: this.#api,
       isDemo: this.#parts.isDemo ?? false,
     });
     this.httpPort = this.#http.port;
@@ -340,6 +352,7 @@ class Server implements RunningServer {
     await this.#game?.stop();
     await this.#host?.close();
     await this.#http?.close();
+    await this.#api?.close();
     await this.#store?.close();
     if (this.#lock?.ok) await this.#lock.release();
   }

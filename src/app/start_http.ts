@@ -5,6 +5,8 @@ import type { HostMetrics } from "../host/host_metrics.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Admin } from "./admin.ts";
+import type { Api } from "./api.ts";
+import { apiBodyBytesMax } from "./api_routes.ts";
 import { flatGameFigures, gameFigures } from "./game_figures.ts";
 import type { GamePart } from "./game_part.ts";
 import { addDemoRoute } from "./demo_routes.ts";
@@ -13,8 +15,10 @@ import { type HttpSide, listenHttp } from "./start_https.ts";
 import { PrometheusText } from "./prometheus.ts";
 import { addSdkRoutes } from "./sdk_routes.ts";
 
-/** An HTTP request here carries no body worth reading. */
+/** An HTTP request carries no body worth reading, unless it is for the API, which has a limit of its
+ * own below this one. */
 const httpBodyBytesMax = 65_536;
+const httpBodyBytesMaxWithApi = apiBodyBytesMax + 65_536;
 
 /** For who asks for the WebSocket as for a page. */
 const upgradeRequired = { error: "this is a WebSocket: connect to it with ws: or wss:" };
@@ -28,6 +32,7 @@ export interface HttpParts {
   readonly game: GamePart | undefined;
   readonly gateway: GatewayServer | undefined;
   readonly admin: Admin | undefined;
+  readonly api: Api | undefined;
   /** Serves the page `/demo`. */
   readonly isDemo: boolean;
   host(): HostMetrics;
@@ -55,7 +60,7 @@ export function startHttp(parts: HttpParts): Promise<HttpSide> {
   return listenHttp({
     host: settings.http_host,
     port: settings.http_port,
-    bodyBytesMax: httpBodyBytesMax,
+    bodyBytesMax: parts.api === undefined ? httpBodyBytesMax : httpBodyBytesMaxWithApi,
     fetch: httpRoutes({
       notReady: () => parts.notReady(),
       metrics: () => ({
@@ -66,6 +71,7 @@ export function startHttp(parts: HttpParts): Promise<HttpSide> {
       }),
       addRoutes: (app) => {
         admin?.addRoutes(app);
+        parts.api?.addRoutes(app);
         if (gateway !== undefined) addSdkRoutes(app);
         if (parts.isDemo) addDemoRoute(app);
         if (gateway !== undefined) app.get("/ws", (c) => c.json(upgradeRequired, 426, upgrade));

@@ -200,7 +200,9 @@ export function checkApiInput<Name extends ApiOperation>(
 const faultsShownMax = 20;
 
 function faultOf(part: "params" | "query" | "body", issue: z.core.$ZodIssue): ApiFault {
-  const steps = issue.path.map((step) => typeof step === "number" ? `[${step}]` : `.${shown(step)}`);
+  const steps = issue.path.map((step) =>
+    typeof step === "number" ? `[${step}]` : `.${shown(step)}`
+  );
   const path = part + steps.join("");
   if (issue.code === "unrecognized_keys") {
     const keys = issue.keys.slice(0, 3).map(shown).join(", ");
@@ -220,9 +222,13 @@ function allowedBy(issue: z.core.$ZodIssue): string {
     case "invalid_type":
       return typeNames[issue.expected] ?? issue.expected;
     case "too_small":
-      return issue.origin === "string" ? `at least ${issue.minimum} long` : `${issue.minimum} or more`;
+      return issue.origin === "string"
+        ? `at least ${issue.minimum} long`
+        : `${issue.minimum} or more`;
     case "too_big":
-      return issue.origin === "string" ? `at most ${issue.maximum} long` : `at most ${issue.maximum}`;
+      return issue.origin === "string"
+        ? `at most ${issue.maximum} long`
+        : `at most ${issue.maximum}`;
     case "invalid_value":
       return `one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
     case "invalid_union":

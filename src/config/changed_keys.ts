@@ -25,7 +25,7 @@ const takenOverAtRunTime = [
   "buffer.retries",
   "buffer.ttlSeconds",
   "buffer.overflow",
-  "metrics.*",
+  "metrics.logInterval",
   "memory.*",
 ];
 

@@ -63,8 +63,10 @@ export async function recoverHistory(parts: HistoryRecoveryParts): Promise<Histo
   const read = new FilesRead(parts);
   for (const file of found) await read.file(file);
   read.link();
-  const newest = found.at(-1);
-  if (parts.syncs && newest !== undefined) await syncFile(files, names.path(newest.name));
+  const newest = parts.blocks.segments.at(-1);
+  if (parts.syncs && newest !== undefined) {
+    await syncFile(parts, newest);
+  }
   const { torn, corrupt, unreadable } = read;
   const losses = (torn + corrupt > 0 ? 1 : 0) + unreadable;
   return {
@@ -79,10 +81,14 @@ export async function recoverHistory(parts: HistoryRecoveryParts): Promise<Histo
 }
 
 /** A program that was killed may have left what it wrote last in the system's memory alone. */
-async function syncFile(files: LogFilesPort, path: string): Promise<void> {
+async function syncFile(
+  { files, names }: { files: LogFilesPort; names: LogNames },
+  { number }: HistorySegment,
+): Promise<void> {
   try {
-    const file = await files.openAppend(path);
+    const file = await files.openAppend(names.path(names.segment(number)));
     await file.dataSync().finally(() => file.close());
+    await files.syncDirectory(names.directory);
   } catch {
     // Then a power loss may take it, as it might have before.
   }

@@ -32,6 +32,8 @@ export class HistoryWriter {
   #state: "well" | "trouble" | "closed" = "well";
   #work: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** A new file whose name a power loss might still take. */
+  #unnamed: HistorySegment | undefined;
   #isStarting = false;
   #written = 0;
   #safe = 0;
@@ -169,7 +171,11 @@ export class HistoryWriter {
     if (segment.written === 0) {
       await file.append(encodeSegmentHeader({ kind: "segment", ...segment }));
       segment.written = segmentHeaderBytes;
+      this.#unnamed = segment;
+    }
+    if (this.#unnamed === segment) {
       await files.syncDirectory(names.directory);
+      this.#unnamed = undefined;
     }
     return file;
   }

@@ -286,13 +286,11 @@ export class MessageMemory {
     return at + body.length;
   }
 
-  /** Copies bytes `from` … `to` of the body; returns the position behind them. */
   copyPart(slot: Slot, from: number, to: number, into: Uint8Array, at: number): number {
     into.set(this.#body(slot).subarray(from, to), at);
     return at + to - from;
   }
 
-  /** Where a byte is in the body, from `from` on; -1: nowhere. */
   indexOf(slot: Slot, byte: number, from: number): number {
     return this.#body(slot).indexOf(byte, from);
   }
