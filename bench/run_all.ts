@@ -24,6 +24,7 @@ const all = [
   "gateway_routes",
   "gateway_many_rules",
   "gateway_waiting",
+  "gateway_history",
   "gateway_fan_in",
   "gateway_large",
   "gateway_sdk",

@@ -94,6 +94,16 @@ export class ClientFile {
     if (this.#writing === undefined) this.#writeIn(writeEveryMs);
   }
 
+  /** The same, at once: nobody may get at an id because the program ended right after it was given a
+   * token. */
+  changedNow(id: string): void {
+    this.changed(id);
+    if (this.#options.path === "" || this.#writing !== undefined) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#writeIn(0);
+  }
+
   /** Resolves when all changes so far are written, or could not be. */
   async flush(): Promise<void> {
     await this.#writing;

@@ -111,7 +111,7 @@ export class ClientLedger {
     this.#open.delete(id);
     this.#owned.delete(id);
     this.#owned.set(id, { hash: this.#hash(token), seen: this.#seconds() });
-    this.#file.changed(id);
+    this.#file.changedNow(id);
     return token;
   }
 

@@ -1,73 +1,34 @@
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import { isJwtOn } from "../config/jwt_keys.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { CryptoPort } from "../ports/crypto.ts";
-import type { FilesPort } from "../ports/files.ts";
-import type { LogFilesPort } from "../ports/log_file.ts";
-import type { Logger } from "../ports/log.ts";
-import type { ProcessPort } from "../ports/process.ts";
-import type { Random } from "../ports/random.ts";
-import type { TcpPort } from "../ports/tcp.ts";
-import {
-  ClientMessage,
-  messageIdInMembers,
-  readUpstreamMessage,
-  UpstreamMessage,
-} from "../wire/gateway_message.ts";
 import { FrameBatch } from "../wire/websocket_frame.ts";
 import type { ClientIdentity } from "./identity/client_identity.ts";
 import { ClientLedger } from "./client_ledger.ts";
 import { Clients } from "./clients.ts";
 import { dedupPerClient, dedupTotal, DedupWindow } from "./dedup_window.ts";
 import { Downstream } from "./downstream.ts";
-import { EchoLink } from "./echo_link.ts";
-import { emptyGatewayCounters, RecentLatency } from "./gateway_counters.ts";
+import { emptyGatewayCounters } from "./gateway_counters.ts";
 import { GatewayDoor } from "./gateway_door.ts";
 import { gatewayFigures } from "./gateway_figures.ts";
 import { GatewayOperations } from "./gateway_operations.ts";
+import type { GatewayServerOptions } from "./gateway_options.ts";
 import type { GatewayCounters } from "./gateway_types.ts";
-import type { Link, LinkOwner } from "./link_types.ts";
+import { GatewayUpkeep } from "./gateway_upkeep.ts";
+import type { LinkOwner } from "./link_types.ts";
 import { MessageHistory } from "./history/message_history.ts";
 import { openMessageLog, type RecoveredLog } from "./log/message_log.ts";
-import type { LogClient, MessageLog, MessageLogOwner } from "./log/message_log_types.ts";
-import type { HistoryReplays } from "./history_replays.ts";
+import type { MessageLog } from "./log/message_log_types.ts";
+import { LogEvents } from "./log_events.ts";
+import { makeLink } from "./make_link.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MemoryAccount } from "./memory_account.ts";
 import { MessageGateway } from "./message_gateway.ts";
 import { restoreMessages } from "./restore_messages.ts";
 import { StampClock } from "./stamp_clock.ts";
-import { UpstreamLink } from "./upstream_link.ts";
 import { type TargetOwner, UpstreamTarget } from "./upstream_target.ts";
 import { Upstreams } from "./upstreams.ts";
 
-/** How often lateness is measured and memory counted. */
-const tickMs = 100;
-/** Every so many of them: what has waited for too long is given up. */
-const ticksPerExpiry = 10;
-/** Every so many of them: percentiles forget what is older than twice that. */
-const ticksPerPeriod = 300;
-/** An upstream may send back the largest message with its head, and some more of its own. */
-const answerBytesMore = 65_536;
 /** How often the end looks whether the upstreams have everything. */
 const lookAgainMs = 5;
-
-export interface GatewayPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly crypto: CryptoPort;
-  readonly tcp: TcpPort;
-  readonly files: FilesPort;
-  readonly logFiles: LogFilesPort;
-  readonly process: ProcessPort;
-}
-
-export interface GatewayServerOptions {
-  readonly ports: GatewayPorts;
-  readonly config: GatewayConfig;
-  readonly logger: Logger;
-  /** Client connections that may be open. */
-  readonly maxConnections: number;
-}
 
 export type GatewayOpening =
   | { readonly ok: true; readonly gateway: GatewayServer }
@@ -97,12 +58,9 @@ export class GatewayServer {
   readonly #ledger: ClientLedger;
   readonly #memory: MemoryAccount;
   readonly #mailbox: Mailbox;
-  readonly #replays: HistoryReplays;
-  readonly #lateness = new RecentLatency();
+  readonly #upkeep: GatewayUpkeep;
   readonly #startedAt: number;
   #config: GatewayConfig;
-  #stopTicks = () => {};
-  #stopSummaries = () => {};
 
   /** Reads what the last run left, and begins to connect to the upstreams that it is for. */
   static async open(options: GatewayServerOptions): Promise<GatewayOpening> {
@@ -198,7 +156,16 @@ export class GatewayServer {
       clock,
       make: (what, moves) => {
         const target = new UpstreamTarget(what, { log, clients, owner, moves, chunking });
-        if (what.url !== "") target.connect(this.#newLink(target, downstream, batch));
+        if (what.url === "") return target;
+        const events: LinkOwner = {
+          text: (text) => downstream.text(target, text),
+          binary: (bytes) => downstream.binary(target, bytes),
+          changed: (state) => {
+            if (state !== "open") downstream.lost(target);
+            this.upstreams?.reachChanged();
+          },
+        };
+        target.connect(makeLink(options, { target, owner: events, batch }));
         return target;
       },
     });
@@ -218,7 +185,6 @@ export class GatewayServer {
       stamp,
       wasSeen,
     });
-    this.#replays = downstream.replays;
     const core = this.core = new MessageGateway({
       history,
       config,
@@ -254,8 +220,19 @@ export class GatewayServer {
       clock,
     });
     restoreMessages(recovered, { log, clients, upstreams, mailbox, known, clock });
-    this.#startTicks();
-    this.#startSummaries();
+    this.#upkeep = new GatewayUpkeep({
+      core,
+      log,
+      history,
+      mailbox,
+      memory,
+      upstreams,
+      clock,
+      logger: options.logger,
+      replays: downstream.replays,
+      figures: () => this.figures(),
+    });
+    this.#upkeep.summarise(summaryMs(config));
   }
 
   /** Why it cannot promise anything now, in a few words; undefined while all is well. */
@@ -286,7 +263,7 @@ export class GatewayServer {
       averageTokens: addresses.averageTokens(now),
       requestsPerSecond: config.rateLimit.requestsPerSecond,
       process: ports.process.usage(),
-      eventLoopLagP99Ms: this.#lateness.percentile(0.99),
+      eventLoopLagP99Ms: this.#upkeep.lateness.percentile(0.99),
       uptimeMs: now - this.#startedAt,
       nowMs: clock.now(),
     });
@@ -315,7 +292,7 @@ export class GatewayServer {
     this.#mailbox.configure(config.waiting);
     this.#ledger.configure(config.waiting);
     this.history.reconfigure(config.history);
-    this.#startSummaries();
+    this.#upkeep.summarise(summaryMs(config));
     return { ok: true, hasOtherRules };
   }
 
@@ -331,11 +308,10 @@ export class GatewayServer {
    */
   async stop(drainMs: number): Promise<void> {
     this.startDraining();
-    this.#stopSummaries();
     await this.log.flush();
     await Promise.all([this.door.closeAll(drainMs), this.#sendWhatWaits(drainMs)]);
     await Promise.all(this.upstreams.all().map((target) => target.link?.stop()));
-    this.#stopTicks();
+    this.#upkeep.stop();
     await Promise.all([this.log.close(), this.#ledger.close(), this.history.close()]);
   }
 
@@ -361,74 +337,6 @@ export class GatewayServer {
       this.#clients.tidy(client);
     });
   }
-
-  #newLink(target: UpstreamTarget, downstream: Downstream, batch: FrameBatch): Link {
-    const { ports, config, logger } = this.#options;
-    const owner: LinkOwner = {
-      text: (text) => downstream.text(target, text),
-      binary: (bytes) => downstream.binary(target, bytes),
-      changed: (state) => {
-        if (state !== "open") downstream.lost(target);
-        this.upstreams?.reachChanged();
-      },
-    };
-    const { url } = target;
-    if (url.startsWith("echo:")) return new EchoLink({ queue: target, owner, clock: ports.clock });
-    return new UpstreamLink({
-      ...ports,
-      url,
-      queue: target,
-      owner,
-      logger,
-      upstreamAck: config.buffer.upstreamAck,
-      messageBytesMax: Math.max(config.maxMessageSize, config.upstreamMaxMessageSize) +
-        answerBytesMore,
-      batch,
-    });
-  }
-
-  #startTicks(): void {
-    const { ports, config, logger } = this.#options;
-    const { clock } = ports;
-    let ticks = 0;
-    let dueAt = clock.monotonic() + tickMs;
-    this.#stopTicks = clock.every(tickMs, () => {
-      const now = clock.monotonic();
-      this.#lateness.add(Math.max(0, now - dueAt));
-      dueAt = now + tickMs;
-      this.#memory.set("waiting", this.#mailbox.bytes);
-      // Behind a disk that hangs, delivered messages stay as well.
-      const queued = Math.max(this.log.bytes, this.log.unwrittenBytes);
-      this.#memory.set("queues", queued - this.#mailbox.bytes);
-      this.#memory.set("history", this.history.memoryBytes + this.#replays.heldBytes);
-      if (++ticks % ticksPerExpiry === 0) {
-        this.core.disposal.expire();
-        this.upstreams.leaveUnnamed();
-        this.core.expireTransfers();
-        this.history.tick();
-      }
-      if (ticks % ticksPerPeriod !== 0) return;
-      this.#lateness.turn();
-      this.core.acknowledgements.latency.turn();
-      this.core.forwardLatency.turn();
-    });
-  }
-
-  #startSummaries(): void {
-    const { ports, logger } = this.#options;
-    const { clock } = ports;
-    this.#stopSummaries();
-    this.#stopSummaries = () => {};
-    const { enabled, logIntervalMs } = this.#config.metrics;
-    if (!enabled || logIntervalMs === 0) return;
-    this.#stopSummaries = clock.every(logIntervalMs, () => {
-      const figures = this.figures();
-      logger.info(
-        Object.fromEntries(summaryFigures.map((name) => [name, figures[name]])),
-        "gateway",
-      );
-    });
-  }
 }
 
 /** What is for tokens is loaded where they are in use. */
@@ -438,53 +346,7 @@ async function openIdentity({ config, ports }: GatewayServerOptions) {
   return await ClientIdentity.open(config.jwt, ports);
 }
 
-/** What the regular line in the log shows. */
-const summaryFigures = [
-  "connectionsActive",
-  "openclawConnections",
-  "messagesReceived",
-  "messagesSent",
-  "messagesFailed",
-  "bufferDepth",
-  "bufferOldestSeconds",
-  "waitingMessages",
-  "acksSent",
-  "memoryUsedMB",
-  "ackP99Ms",
-  "forwardP99Ms",
-  "fsyncP99Ms",
-  "eventLoopLagP99Ms",
-] as const;
-
-/** What the log reports, handed to the core, which is made after it. */
-class LogEvents implements MessageLogOwner {
-  core: MessageGateway | undefined;
-  readonly #clients: Clients;
-  readonly #clientMessage = new ClientMessage();
-  readonly #upstreamMessage = new UpstreamMessage();
-
-  constructor(clients: Clients) {
-    this.#clients = clients;
-  }
-
-  clientNamed(id: string): LogClient {
-    return this.#clients.named(id);
-  }
-
-  messageIdIn(direction: "up" | "down", body: string): string {
-    if (direction === "up") return messageIdInMembers(body, this.#clientMessage);
-    const message = this.#upstreamMessage;
-    return readUpstreamMessage(body, message) === undefined ? message.messageId : "";
-  }
-
-  committed(sequence: number): void {
-    this.core?.acknowledgements.committed(sequence);
-  }
-
-  notStored(_from: number, through: number): void {
-    this.core?.acknowledgements.notStored(through);
-  }
-
-  /** Whoever asks whether the gateway is ready asks the log itself. */
-  troubleChanged(): void {}
+/** How often a summary goes into the log; 0: never. */
+function summaryMs({ metrics }: GatewayConfig): number {
+  return metrics.enabled ? metrics.logIntervalMs : 0;
 }

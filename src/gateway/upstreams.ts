@@ -50,8 +50,10 @@ export class Upstreams {
   #generation = 0;
   /** Of clients that no rule matches. */
   #none: TargetRoute = noRoute(0);
-  /** Keeps messages of clients that have no rule now, until there is one. It has no link. */
+  /** Keeps messages of clients that have no rule now, or several upstreams and none that can be
+   * reached, until that has changed. It has no link. */
   readonly unrouted: UpstreamTarget;
+  #isSweepDue = false;
   /** How often it has changed which of them can be reached. */
   #changes = 0;
   /** Made when a client first needs them: of a million rules most never are. */
@@ -101,9 +103,16 @@ export class Upstreams {
     return isKept ? held : this.#choose(client);
   }
 
-  /** One of them can be reached, or no longer: clients may be better off with another one. */
+  /** One of them can be reached, or no longer: clients may be better off with another one, and what
+   * waits for any of several to be reached may go. */
   reachChanged(): void {
     this.#changes++;
+    if (this.unrouted.queued === 0 || this.#isSweepDue) return;
+    this.#isSweepDue = true;
+    void this.#moves.inTurn(async (slices) => {
+      this.#isSweepDue = false;
+      await this.#moves.sweep(this.unrouted, slices);
+    });
   }
 
   /** The route of a client, looked up once and then kept on it. */
@@ -217,7 +226,8 @@ export class Upstreams {
 
   #mayStay(client: Client, target: UpstreamTarget): boolean {
     const route = this.routeOf(client);
-    return route === undefined ? target === this.unrouted : route.upstreams.includes(target);
+    if (target === this.unrouted) return route === undefined || isWaitingForAny(route);
+    return route !== undefined && route.upstreams.includes(target);
   }
 
   #choose(client: Client): UpstreamTarget {
@@ -225,6 +235,8 @@ export class Upstreams {
     if (route === undefined) return this.unrouted;
     const [first] = route.upstreams;
     if (route.upstreams.length === 1 && first !== undefined) return first;
+    // One that is chosen now may not be back for long, when another one is.
+    if (isWaitingForAny(route)) return this.unrouted;
     client.chosenAt = this.#changes;
     return chooseUpstream(route, client.id);
   }
@@ -254,6 +266,11 @@ export class Upstreams {
     this.#targets.set(url, made);
     return made;
   }
+}
+
+/** Whether a client has several upstreams, and none of them can be reached. */
+function isWaitingForAny({ upstreams }: TargetRoute): boolean {
+  return upstreams.length > 1 && !upstreams.some((upstream) => upstream.isOpen);
 }
 
 function isSameRule(a: RouteRule, b: RouteRule): boolean {

@@ -13,6 +13,7 @@ describe("parseUpgradeQuery()", () => {
       isRaw: true,
       hasIdentity: true,
       resume: "t",
+      token: "",
       history: undefined,
     });
     assert.equal(at("?clientId=a#&clientId=b").clientId, "a");

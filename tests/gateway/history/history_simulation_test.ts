@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
 import { fakeRandom } from "../../fakes/random.ts";
-import { bodyOf, type HistoryRun, historyStage, smallLimits } from "./history_stage.ts";
+import { bodyOf, type HistoryRun, historyStage } from "./history_stage.ts";
 
 const runs = 40;
 const steps = 120;
 const clients = ["a", "b", "c"];
 const maxPerClient = 12;
+const segmentBytes = 1_024;
 const long = { timeout: 300_000 };
 
 type Event =
@@ -38,7 +39,7 @@ async function live(seed: number): Promise<void> {
   const random = fakeRandom(seed);
   const below = (n: number) => Math.floor(random.fraction() * n);
   const stage = historyStage();
-  const limits = { ...smallLimits, cachedBytes: 1_024 + below(8_192) };
+  const limits = { segmentBytes, blockBytes: 512, cachedBytes: 1_024 + below(8_192) };
   const open = () => stage.open({ maxPerClient }, { limits });
   let run = await open();
   let events: Event[] = [];
@@ -47,7 +48,8 @@ async function live(seed: number): Promise<void> {
     const choice = below(100);
     if (choice < 70) {
       for (let count = below(8); count >= 0; count--) {
-        const client = clients[below(clients.length)]!;
+        // One that is seldom heard holds up the files of the others.
+        const client = below(30) === 0 ? "c" : clients[below(2)]!;
         const id = `${step}.${count}`;
         run.add(client, id);
         events.push({ kind: "add", client, id });
@@ -91,9 +93,8 @@ async function live(seed: number): Promise<void> {
   }
   await run.settle();
   assert.deepEqual(await found(run), stateOf(events));
-  const { segmentBytes = 0 } = smallLimits;
   const needed = maxPerClient * clients.length * 140;
-  assert.ok(stage.disk.bytesKept < 2 * needed + 7 * segmentBytes, `${stage.disk.bytesKept} bytes`);
+  assert.ok(stage.disk.bytesKept < 2 * needed + 10 * segmentBytes, `${stage.disk.bytesKept} bytes`);
 }
 
 it(

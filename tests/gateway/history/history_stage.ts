@@ -24,6 +24,7 @@ export const smallLimits: Partial<HistoryLimits> = {
 /** A piece of the history's work takes several turns of the event loop. */
 const stepMs = 50;
 const diskTurns = 6;
+const closeTurns = 2_000;
 
 /** A disk and a clock on which a history is opened again and again. */
 export interface HistoryStage {
@@ -79,8 +80,10 @@ export class HistoryRun {
   }
 
   async close(): Promise<void> {
-    const closing = this.history.close();
-    for (let round = 0; round < 20; round++) await this.#clock.advanceAsync(0);
+    let isClosed = false;
+    const closing = this.history.close().finally(() => isClosed = true);
+    for (let turn = 0; turn < closeTurns && !isClosed; turn++) await this.#clock.advanceAsync(1);
+    if (!isClosed) throw new Error("the history does not close");
     await closing;
   }
 }
