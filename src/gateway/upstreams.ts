@@ -14,6 +14,10 @@ import type { TargetMoves, UpstreamTarget } from "./upstream_target.ts";
 /** Steps between two looks at the clock. */
 const stepsBetweenLooks = 64;
 
+/** Upstreams that are dialled together open one after the other: what waits for any of them is spread
+ * over those that opened within this time. */
+const reachMs = 100;
+
 interface TargetRoute extends Route {
   readonly upstreams: readonly UpstreamTarget[];
   /** Choices among them so far. */
@@ -109,9 +113,9 @@ export class Upstreams {
     this.#changes++;
     if (this.unrouted.queued === 0 || this.#isSweepDue) return;
     this.#isSweepDue = true;
-    void this.#moves.inTurn(async (slices) => {
+    this.#parts.clock.after(reachMs, () => {
       this.#isSweepDue = false;
-      await this.#moves.sweep(this.unrouted, slices);
+      void this.#moves.inTurn((slices) => this.#moves.sweep(this.unrouted, slices));
     });
   }
 

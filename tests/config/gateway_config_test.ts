@@ -18,6 +18,7 @@ describe("the gateway's configuration", () => {
       connectionTimeoutMs: 90_000,
       heartbeatIntervalMs: 15_000,
       rateLimit: { enabled: true, requestsPerSecond: 1_000, burstSize: 2_000 },
+      api: { tokens: [], requestsPerSecond: 50, burstSize: 100 },
       security: { allowedOrigins: [], enableCompression: false },
       trustedProxies: [],
       requireIdentity: false,
