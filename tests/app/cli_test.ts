@@ -191,6 +191,9 @@ describe("runCli() --print-effective-config", () => {
         : String(numbers[path] ?? samples[spec.kind]);
       const name = path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
         .replaceAll(/[_.]/g, "-");
+      // These two come together.
+      const partner = path === "tls_cert" ? "tls-key" : path === "tls_key" ? "tls-cert" : undefined;
+      const other = partner === undefined ? [] : [`--${partner}=other.pem`];
       const spelled = [
         [`--${name}`, value],
         [`--${name}=${value}`],
@@ -198,7 +201,7 @@ describe("runCli() --print-effective-config", () => {
       ];
       const seen = new Set<string>();
       for (const args of spelled) {
-        const given = await run(["serve", ...args, "--print-effective-config"]);
+        const given = await run(["serve", ...args, ...other, "--print-effective-config"]);
         assert.deepEqual([given.code, given.stderr], [0, ""], path);
         seen.add(given.stdout);
       }
