@@ -4,9 +4,10 @@ import type { Client, ClientSession } from "./gateway_types.ts";
 import type { Sender, SendRound } from "./send_round.ts";
 import type { HistoryRequest, UpgradeQuery } from "./upgrade_query.ts";
 
-/** Texts that wait for the end of the turn; with more, or longer ones, they are sent at once. */
+/** Texts that wait for the end of the turn; with more, or longer ones, they are sent at once: what
+ * waits here is not counted against the limit of the client. */
 const queuedTextsMax = 64;
-const queuedLengthMax = 16_384;
+const queuedLengthMax = 1_024;
 
 /** What a connection needs of the door that it came in by. */
 export interface ConnectionOwner {

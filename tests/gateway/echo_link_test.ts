@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EchoLink } from "../../src/gateway/echo_link.ts";
 import { fakeClock } from "../fakes/clock.ts";
-import { CheckedQueue, NotingOwner } from "./link_under_test.ts";
+import { CheckedQueue, NotingOwner } from "./tested_link.ts";
 
 function scene() {
   const clock = fakeClock();

@@ -3,7 +3,7 @@ import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { FakeNetwork } from "../fakes/network.ts";
 import { fakeRandom } from "../fakes/random.ts";
-import { CheckedQueue, NotingOwner, passAcks } from "./link_under_test.ts";
+import { CheckedQueue, NotingOwner, passAcks } from "./tested_link.ts";
 import { RawUpstream, type UpstreamManners } from "./raw_upstream.ts";
 
 /** A link and its upstream on a network and a clock of the test. */

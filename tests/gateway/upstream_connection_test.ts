@@ -9,7 +9,7 @@ import { until } from "../adapters/tcp_recorder.ts";
 import { testCertificate, testKey } from "../adapters/tls_server.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
-import { CheckedQueue, NotingOwner, passAcks } from "./link_under_test.ts";
+import { CheckedQueue, NotingOwner, passAcks } from "./tested_link.ts";
 import { goodAnswer, latin1, RawUpstream, serverFrame } from "./raw_upstream.ts";
 
 const runtime: Runtime = await runtimeUnderTest();
