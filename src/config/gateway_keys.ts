@@ -166,7 +166,7 @@ export const securityKeys: SpecsOf<SecurityKeys> = {
     // It costs memory for each connection and much time for each message.
     kind: "yes_no",
     default: false,
-    means: "Compresses messages to clients that can read it (permessage-deflate)",
+    means: "Compresses messages to clients that can read it (permessage-deflate; not on Deno)",
   },
 };
 

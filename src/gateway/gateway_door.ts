@@ -10,11 +10,12 @@ import type {
 } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import { reconnectFrame, welcomeFrame } from "../wire/gateway_frames.ts";
+import { welcomeFrame } from "../wire/gateway_frames.ts";
 import { Admission, type AdmissionFacts, type Refusal, refusalResponse } from "./admission.ts";
 import { bearerOffer, bearerProtocol } from "./bearer_offer.ts";
 import { ClientConnection, type ConnectionOwner } from "./client_connection.ts";
 import type { ClientLedger } from "./client_ledger.ts";
+import type { ConnectionFacts } from "./connection_facts.ts";
 import { ConnectionRing } from "./connection_ring.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
 import { type DoorClose, doorClose } from "./door_close.ts";
@@ -24,20 +25,10 @@ import type { ClientIdentity } from "./identity/client_identity.ts";
 import type { TokenClaims } from "./identity/token_verifier.ts";
 import type { MemoryAccount } from "./memory_account.ts";
 import { MessageRate } from "./message_rate.ts";
+import { sendAway } from "./send_away.ts";
 import { SendRound } from "./send_round.ts";
 import { TokenSessions } from "./token_sessions.ts";
 import { parseUpgradeQuery, pathOf, type UpgradeQuery } from "./upgrade_query.ts";
-
-/** Distance of the steps in which clients are sent away. */
-const goodbyeEveryMs = 50;
-
-/** How many are sent away at once at least, and at most, where they need not go one by one. */
-const goodbyesMin = 1;
-const goodbyesMax = 500;
-
-/** When a client that is sent away should come back: not all of them at once. */
-const returnMsMin = 500;
-const returnMsSpreadMin = 4_500;
 
 export interface GatewayDoorOptions {
   readonly config: GatewayConfig;
@@ -52,15 +43,6 @@ export interface GatewayDoorOptions {
   readonly ledger: ClientLedger;
   /** Absent where no tokens are in use. */
   readonly identity?: ClientIdentity | undefined;
-}
-
-/** One open connection, for operators. */
-export interface ConnectionFacts {
-  readonly clientId: string;
-  readonly remoteHost: string;
-  readonly remotePort: number;
-  readonly bufferedBytes: number;
-  readonly silentMs: number;
 }
 
 /**
@@ -163,25 +145,11 @@ export class GatewayDoor implements ConnectionOwner {
    * back. Resolves when all are gone. */
   async closeAll(spreadMs: number): Promise<void> {
     this.#isDraining = true;
-    const { clock, random } = this.#options;
-    const steps = Math.max(1, Math.ceil(spreadMs / goodbyeEveryMs));
-    const atOnce = spreadMs > 0
-      ? Math.max(goodbyesMin, Math.ceil(this.#ring.size / steps))
-      : goodbyesMax;
-    const returnMs = Math.max(spreadMs, returnMsSpreadMin);
-    while (this.#ring.size > 0) {
-      for (let i = 0; i < atOnce && this.#ring.size > 0; i++) {
-        const connection = this.#ring.next() as ClientConnection;
-        if (connection.isModern) {
-          const afterMs = returnMsMin + Math.floor(random.fraction() * returnMs);
-          connection.send(reconnectFrame(afterMs));
-        }
-        this.#end(connection, doorClose.goingAway);
-      }
-      if (this.#ring.size === 0) break;
-      const waitMs = spreadMs > 0 ? goodbyeEveryMs : 0;
-      await new Promise<void>((resolve) => clock.after(waitMs, resolve));
-    }
+    await sendAway(this.#ring, {
+      ...this.#options,
+      spreadMs,
+      end: (connection) => this.#end(connection, doorClose.goingAway),
+    });
     this.#watch.stop();
   }
 

@@ -155,7 +155,7 @@ export interface HttpListenOptions<T> {
   error(error: Error): void;
   readonly webSocket?: {
     readonly limits: WebSocketLimits;
-    /** Absent: off. */
+    /** Absent: off. Deno has none in any case: what its inflater does with broken data is not safe. */
     readonly compression?: WebSocketCompression | undefined;
     readonly handlers: WebSocketHandlers<T>;
     readonly traffic?: WebSocketTraffic;

@@ -11,6 +11,17 @@ const rsv1 = 4;
 /** What a flushed block ends with, which does not travel (RFC 7692 §7.2.1). */
 const tail = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
+/** For adapters that cannot compress: they agree to none, whatever the owner wants. */
+export function webSocketWithoutDeflate(under: HttpUnderTest): void {
+  describe(`${under.name} without compression`, () => {
+    it("agrees to none, also where the owner wants it", async () => {
+      await withServer(under.http(), { compression }, async ({ port }) => {
+        assert.equal((await connect(port)).extensions, "");
+      });
+    });
+  });
+}
+
 /** permessage-deflate (RFC 7692), to the byte. */
 export function webSocketDeflateConformance(under: HttpUnderTest): void {
   describe(`${under.name} with compression`, () => {

@@ -5,7 +5,8 @@ import type { ProgramKind } from "../client/game_program.ts";
 import { opcode } from "../adapters/raw_websocket.ts";
 import { withGateway } from "./gateway_stage.ts";
 
-const kinds: readonly ProgramKind[] = ["binary", "deno"];
+// Deno agrees to no compression: its inflater cannot be trusted with broken data.
+const kinds: readonly ProgramKind[] = ["binary"];
 const offer = { "Sec-WebSocket-Extensions": "permessage-deflate" };
 const on = { security: { enableCompression: true } };
 

@@ -1,24 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import {
-  type PerMessageDeflateOptions,
-  type RawData,
-  type ServerOptions,
-  type WebSocket,
-  WebSocketServer,
-} from "ws";
+import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import {
   type HttpPeer,
   type UpgradeDecision,
   type UpgradeRequest,
   webSocketCloseByAdapter,
-  type WebSocketCompression,
   type WebSocketConnection,
   type WebSocketHandlers,
   type WebSocketLimits,
   type WebSocketTraffic,
 } from "../../ports/http.ts";
-import { agreedProtocol, asError, isWorthIt, sendableClose } from "../http_rules.ts";
+import { agreedProtocol, asError, sendableClose } from "../http_rules.ts";
 import { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
 
@@ -28,18 +21,9 @@ const CLOSE_MS_MAX = 5000;
 /** How long the close frames of a server that stops have to leave; longer would hold up the exit. */
 const STOP_MS_MAX = 100;
 
-/** Nothing is kept from message to message. `threshold` is looked at by the connection itself. */
-const deflate: PerMessageDeflateOptions = {
-  serverNoContextTakeover: true,
-  clientNoContextTakeover: true,
-  threshold: 0,
-  concurrencyLimit: 4,
-};
-
 interface Owner<T> {
   readonly traffic: WebSocketTraffic;
   readonly limits: WebSocketLimits;
-  readonly compression?: WebSocketCompression | undefined;
   readonly handlers: WebSocketHandlers<T>;
   error(error: Error): void;
 }
@@ -62,7 +46,6 @@ export class DenoWebSockets<T> {
   constructor(
     webSocket: {
       limits: WebSocketLimits;
-      compression?: WebSocketCompression | undefined;
       handlers: WebSocketHandlers<T>;
       traffic?: WebSocketTraffic;
     },
@@ -73,7 +56,8 @@ export class DenoWebSockets<T> {
       noServer: true,
       clientTracking: false,
       maxPayload: webSocket.limits.messageBytesMax,
-      perMessageDeflate: webSocket.compression !== undefined && deflate,
+      // Deno's inflater hands on what is broken as an empty message, or ends the process with it.
+      perMessageDeflate: false,
       autoPong: false,
       closeTimeout: CLOSE_MS_MAX,
       handleProtocols: (_offered, incoming) => this.#protocols.get(incoming) ?? false,
@@ -242,9 +226,7 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
 
   #send(message: string | Uint8Array): void {
     // `ws` keeps binary messages by reference until they have left.
-    const { compression } = this.#owner;
-    const compress = compression !== undefined && isWorthIt(message.length, compression);
-    this.#webSocket.send(typeof message === "string" ? message : message.slice(), { compress });
+    this.#webSocket.send(typeof message === "string" ? message : message.slice());
   }
 
   #received(data: RawData, isBinary: boolean): void {
