@@ -153,10 +153,17 @@ export class ConnectionWatch {
 
   #judgeSlow(now: number): void {
     const { end } = this.#options;
-    const config = this.#config;
-    for (const [connection, since] of this.#slow) {
-      if (connection.bufferedBytes <= config.outboundBytesMax / 2) this.#endOfSlowness(connection);
-      else if (now - since >= config.slowConsumerSeconds * 1_000) end(connection, doorClose.slow);
+    const { outboundBytesMax, slowConsumerSeconds } = this.#config;
+    // Of a copy: whoever is slow again at once would come round for ever.
+    for (const [connection, since] of [...this.#slow]) {
+      if (connection.bufferedBytes <= outboundBytesMax / 2) {
+        this.#endOfSlowness(connection);
+        // What comes next had no room either: it has been slow all the time.
+        if (this.#slow.has(connection)) this.#slow.set(connection, since);
+      }
+      if (this.#slow.has(connection) && now - since >= slowConsumerSeconds * 1_000) {
+        end(connection, doorClose.slow);
+      }
     }
   }
 
