@@ -23,6 +23,9 @@ export function conflicts(settings: Settings, placeOf: PlaceOf): Fault[] {
   if (http_port !== 0 && http_port === tcp_port && overlap(settings.host, settings.http_host)) {
     refuse("http_port", http_port, `another than tcp_port (${tcp_port}), or 0 for no HTTP`);
   }
+  if (http_port === 0 && settings.gateway.enabled) {
+    refuse("http_port", 0, "a port while there is a message gateway: its clients come over HTTP");
+  }
   const { tls_cert, tls_key } = settings;
   if ((tls_cert === "") !== (tls_key === "")) {
     const [missing, given] = tls_cert === "" ? ["tls_cert", "tls_key"] : ["tls_key", "tls_cert"];

@@ -205,7 +205,6 @@ describe("gateway.listen", () => {
         ["localhost:1", "localhost", 1],
         ["10.0.0.1:65535", "10.0.0.1", 65_535],
         ["[::1]:8080", "::1", 8_080],
-        ["0.0.0.0:0", "0.0.0.0", 0],
       ] as const
     ) {
       const { settings } = await loaded({ file: listen(text) });
@@ -247,6 +246,12 @@ describe("gateway.listen", () => {
       assert.match(line, /gateway\.listen must be ":8080", "host:port" or/, text);
     }
     assert.match((await faults({ file: listen(":65536") }))[0] ?? "", /0–65535, got ":65536"/);
+  });
+
+  it("is refused without a port, as is http_port 0, because clients come over HTTP", async () => {
+    const refused = /must be a port while there is a message gateway: .*, got 0$/;
+    assert.match((await faults({ file: listen("0.0.0.0:0") }))[0] ?? "", refused);
+    assert.match((await faults({ file: '{"gateway":{},"http_port":0}' }))[0] ?? "", refused);
   });
 });
 
