@@ -17,6 +17,8 @@ export interface GatewayPorts {
   readonly files: FilesPort;
   readonly logFiles: LogFilesPort;
   readonly process: ProcessPort;
+  /** As of the runtime. */
+  collectGarbage?(): void;
 }
 
 /** What a gateway is made of. */

@@ -231,6 +231,7 @@ export class GatewayServer {
       logger: options.logger,
       replays: downstream.replays,
       figures: () => this.figures(),
+      collectGarbage: () => ports.collectGarbage?.(),
     });
     this.#upkeep.summarise(summaryMs(config));
   }

@@ -16,6 +16,11 @@ const ticksPerExpiry = 10;
 /** Every so many of them: percentiles forget what is older than twice that. */
 const ticksPerPeriod = 300;
 
+/** When so much more waits than before, and no more comes, what taking it in has left is collected:
+ * the engine would keep it for long, as nothing calls for it any more. */
+const collectAtBytes = 32 << 20;
+const calmBytesASecond = 1 << 20;
+
 /** What the regular line in the log shows. */
 const summaryFigures = [
   "connectionsActive",
@@ -45,6 +50,8 @@ export interface UpkeepParts {
   readonly replays: HistoryReplays;
   readonly upstreams: Upstreams;
   figures(): Record<string, number>;
+  /** As of the runtime. */
+  collectGarbage?: (() => void) | undefined;
 }
 
 /** What a gateway does now and then, whatever comes in: counts memory, gives up what is too old,
@@ -55,6 +62,8 @@ export class GatewayUpkeep {
   readonly #parts: UpkeepParts;
   readonly #stopTicks: () => void;
   #stopSummaries = () => {};
+  #bytesBefore = 0;
+  #bytesCollected = 0;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -97,10 +106,21 @@ export class GatewayUpkeep {
       core.expireTransfers();
       upstreams.leaveUnnamed();
       history.tick();
+      this.#collectWhenCalm(log.bytes);
     }
     if (ticks % ticksPerPeriod !== 0) return;
     this.lateness.turn();
     core.acknowledgements.latency.turn();
     core.forwardLatency.turn();
+  }
+
+  /** Once a second. */
+  #collectWhenCalm(bytes: number): void {
+    const isCalm = bytes - this.#bytesBefore < calmBytesASecond;
+    this.#bytesBefore = bytes;
+    this.#bytesCollected = Math.min(this.#bytesCollected, bytes);
+    if (!isCalm || bytes - this.#bytesCollected < collectAtBytes) return;
+    this.#bytesCollected = bytes;
+    this.#parts.collectGarbage?.();
   }
 }
