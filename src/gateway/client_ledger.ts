@@ -107,7 +107,8 @@ export class ClientLedger {
   /** Gives an id a token that it needs from now on; undefined when as many as can be have one. */
   newToken(id: string): string | undefined {
     if (!this.#owned.has(id) && !this.#hasTokenToGive()) return undefined;
-    const token = base64Url(this.#options.random.bytes(tokenBytes));
+    const bytes = this.#options.random.bytes(tokenBytes);
+    const token = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
     this.#open.delete(id);
     this.#owned.delete(id);
     this.#owned.set(id, { hash: this.#hash(token), seen: this.#seconds() });
@@ -235,9 +236,4 @@ export class ClientLedger {
 
 function charactersOf(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
-}
-
-function base64Url(bytes: Uint8Array): string {
-  const text = btoa(charactersOf(bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

@@ -36,14 +36,9 @@ export function newSegment(head: { number: number; base: number; salt: number })
 /** The segments in the order of their numbers. */
 export class SegmentList {
   readonly #byNumber = new Map<number, Segment>();
-  #newest: Segment | undefined;
 
   get oldest(): Segment | undefined {
     return this.all().next().value;
-  }
-
-  get newest(): Segment | undefined {
-    return this.#newest;
   }
 
   get count(): number {
@@ -62,11 +57,9 @@ export class SegmentList {
   /** `segment` has the highest number of all. */
   add(segment: Segment): void {
     this.#byNumber.set(segment.number, segment);
-    this.#newest = segment;
   }
 
   remove(segment: Segment): void {
     this.#byNumber.delete(segment.number);
-    if (this.#newest === segment) this.#newest = [...this.all()].at(-1);
   }
 }
