@@ -78,7 +78,7 @@ describe("gateway: configuration", () => {
   for (const [name, config, fault] of wrong) {
     it(`${name} stops the start with the path, what was found and what is allowed`, () =>
       withDirectory(async (cwd) => {
-        const all = { tcp_port: 0, http_port: 0, gateway: {}, ...config };
+        const all = { tcp_port: 0, http_port: 8_080, gateway: {}, ...config };
         writeFileSync(join(cwd, "freekill-gw.json"), JSON.stringify(all));
         const outcome = await runProgram([binary, "serve"], { cwd });
         assert.equal(outcome.exitCode, 2, outcome.stderr);

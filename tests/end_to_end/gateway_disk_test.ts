@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { GatewayProgram } from "../gateway_tools/gateway_program.ts";
+import { freePort, GatewayProgram } from "../gateway_tools/gateway_program.ts";
 import { UpstreamServer } from "../gateway_tools/upstream_server.ts";
 import { programCommand } from "../client/game_program.ts";
 import { message, takeAway, withGateway } from "./gateway_stage.ts";
@@ -156,7 +156,14 @@ describe("gateway: what it finds in its directory", () => {
     withGateway({ upstream: { answer: "ack" } }, async ({ gateway, upstream }) => {
       const client = await gateway.client("a", "ack=1");
       const second = await runProgram(
-        [...programCommand("binary"), "serve", "--tcp-port", "0", "--http-port", "0"],
+        [
+          ...programCommand("binary"),
+          "serve",
+          "--tcp-port",
+          "0",
+          "--http-port",
+          `${await freePort()}`,
+        ],
         { cwd: gateway.directory },
       );
       assert.equal(second.exitCode, 3, second.stderr);
