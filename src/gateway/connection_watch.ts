@@ -10,6 +10,10 @@ import type { MemoryAccount } from "./memory_account.ts";
 /** One timer serves all connections: each of its ticks visits as many as are due. */
 const tickMs = 250;
 
+/** Visits in one turn of the event loop. A ping is a write to the system: all that are due among
+ * 19,000 clients in one go held messages up by 5 ms, four times a second. */
+const visitsATurn = 16;
+
 /** A tick that comes later than this means that this process stood still, not that clients were
  * silent: what they sent meanwhile is yet to be read. */
 const countedMsMax = 1_000;
@@ -41,6 +45,10 @@ export class ConnectionWatch {
   readonly #slow = new Map<ClientConnection, number>();
   /** Visits that are due; the fraction waits for the next tick. */
   #visitsDue = 0;
+  /** Visits that the turns after this one make. */
+  #visitsLeft = 0;
+  #isNoting = false;
+  readonly #visitOn = () => this.#visitSome();
   /** Time as far as clients could show a sign of life. */
   #livelyMs = 0;
   #tickAtMs = 0;
@@ -105,6 +113,7 @@ export class ConnectionWatch {
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;
+    this.#visitsLeft = 0;
     this.#options.memory.set("outbound", 0);
   }
 
@@ -121,18 +130,30 @@ export class ConnectionWatch {
   }
 
   #visitDue(elapsedMs: number): void {
-    const { ring, ledger } = this.#options;
-    this.#visitsDue += ring.size * elapsedMs / this.#roundMs;
+    const { size } = this.#options.ring;
+    this.#visitsDue += size * elapsedMs / this.#roundMs;
     // One round in so many, rather than a time of its own for each connection.
-    const isNoting = this.#livelyMs % this.#noteEveryMs < this.#roundMs;
-    const visits = Math.min(ring.size, Math.floor(this.#visitsDue));
+    this.#isNoting = this.#livelyMs % this.#noteEveryMs < this.#roundMs;
+    const visits = Math.min(size, Math.floor(this.#visitsDue));
     this.#visitsDue = Math.min(1, this.#visitsDue - visits);
+    const isGoingOn = this.#visitsLeft > 0;
+    this.#visitsLeft = Math.min(size, this.#visitsLeft + visits);
+    if (!isGoingOn) this.#visitSome();
+  }
+
+  #visitSome(): void {
+    const { ring, ledger, clock } = this.#options;
+    const visits = Math.min(this.#visitsLeft, visitsATurn, ring.size);
     for (let i = 0; i < visits; i++) {
       const connection = ring.next();
-      if (connection === undefined) return;
+      if (connection === undefined) break;
       this.#visit(connection);
-      if (isNoting && connection.isOpen) ledger.arrived(connection.client.id, { again: true });
+      if (this.#isNoting && connection.isOpen) {
+        ledger.arrived(connection.client.id, { again: true });
+      }
     }
+    this.#visitsLeft = Math.min(this.#visitsLeft - visits, ring.size);
+    if (this.#visitsLeft > 0) clock.soon(this.#visitOn);
   }
 
   #visit(connection: ClientConnection): void {

@@ -50,3 +50,48 @@ test("ConnectionWatch ends a client that reads a little, never has room for what
   clock.advance(500);
   assert.deepEqual(ended, ["slow consumer"]);
 });
+
+test("ConnectionWatch pings all that are due, a few in a turn of the event loop", () => {
+  const clock = fakeClock();
+  const nextTurn: (() => void)[] = [];
+  const ring = new ConnectionRing<ClientConnection>();
+  const pinged = new Map<string, number>();
+  let inThisTurn = 0;
+  const watch = new ConnectionWatch({
+    config: { ...roomyGateway, heartbeatIntervalMs: 1_000, connectionTimeoutMs: 10_000 },
+    core: {} as unknown as GatewayCore,
+    clock: { ...clock, soon: (call) => void nextTurn.push(call) },
+    memory: new MemoryAccount({ maxMemoryMB: 64, highWatermark: 0.8 }),
+    ledger: { arrived: () => {} } as unknown as ClientLedger,
+    ring,
+    end: () => assert.fail("nobody is silent for that long"),
+  });
+  const clients = Array.from({ length: 1_000 }, (_, number) => ({
+    ringPlace: -1,
+    heardAtMs: 0,
+    isOpen: true,
+    bufferedBytes: 0,
+    client: { id: `${number}` },
+    webSocket: {
+      ping: () => {
+        inThisTurn++;
+        pinged.set(`${number}`, (pinged.get(`${number}`) ?? 0) + 1);
+      },
+    },
+  } as unknown as ClientConnection));
+  for (const client of clients) {
+    ring.add(client);
+    watch.joined(client);
+  }
+  const perTurn: number[] = [];
+  for (let ms = 0; ms < 2_000; ms += 250) {
+    clock.advance(250);
+    do {
+      perTurn.push(inThisTurn);
+      inThisTurn = 0;
+      nextTurn.splice(0).forEach((call) => call());
+    } while (nextTurn.length > 0 || inThisTurn > 0);
+  }
+  assert.ok(Math.max(...perTurn) <= 16, `${Math.max(...perTurn)} pings in one turn`);
+  assert.equal(pinged.size, clients.length, "everybody is asked once in a round");
+});
