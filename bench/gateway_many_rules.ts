@@ -39,8 +39,8 @@ const results = await inTurns(
   (one, isWarmUp) => saturate(one, { seconds: isWarmUp ? 1 : seconds, window }),
 );
 await leave([few, many]);
-const fewRuns = results.get(few) ?? [];
-const manyRuns = results.get(many) ?? [];
+const fewRuns = results.get(few)?.rounds ?? [];
+const manyRuns = results.get(many)?.rounds ?? [];
 refuseLosses(few.name, fewRuns);
 refuseLosses(many.name, manyRuns);
 

@@ -28,8 +28,8 @@ async function run(contestants: readonly Contestant[], window: number) {
     rounds,
     (one, isWarmUp) => saturate(one, { seconds: isWarmUp ? 1 : seconds, window }),
   );
-  for (const [{ name }, runs] of results) refuseLosses(name, runs);
-  return contestants.map((contestant) => results.get(contestant) ?? []);
+  for (const [{ name }, { rounds }] of results) refuseLosses(name, rounds);
+  return contestants.map((contestant) => results.get(contestant)?.rounds ?? []);
 }
 
 function cpu(name: string, runs: readonly RunResult[], max?: number): Figure[] {

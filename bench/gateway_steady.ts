@@ -11,6 +11,7 @@ import {
   medianRatio,
   refuseLosses,
   steady,
+  warmUpMessages,
 } from "./gateway_contest.ts";
 import { allTo, journal, startForwarder, startGateway, wsRuntime } from "./gateway_processes.ts";
 import type { SteadyResult } from "./load/gateway_load.ts";
@@ -41,13 +42,15 @@ const contestants = [
 const results = await inTurns(
   contestants,
   rounds,
-  (one, isWarmUp) => steady(one, { perSecond, seconds: isWarmUp ? 1 : seconds }),
+  (one, isWarmUp) =>
+    steady(one, { perSecond, seconds: isWarmUp ? warmUpMessages / perSecond : seconds }),
 );
 await leave(contestants);
-for (const [{ name }, runs] of results) refuseLosses(name, runs);
+for (const [{ name }, { first, rounds }] of results) refuseLosses(name, [first, ...rounds]);
 const [plain, bare, ws, kept, acking] = contestants.map((one) => ({
   name: one.name,
-  runs: results.get(one) ?? [],
+  first: results.get(one)?.first,
+  runs: results.get(one)?.rounds ?? [],
 }));
 if (!plain || !bare || !ws || !kept || !acking) throw new Error("a contestant is missing");
 
@@ -58,8 +61,14 @@ interface Goals {
   readonly ackP99?: number;
 }
 
+interface Entry {
+  readonly name: string;
+  readonly first: SteadyResult | undefined;
+  readonly runs: readonly SteadyResult[];
+}
+
 function figures(
-  { name, runs }: { name: string; runs: readonly SteadyResult[] },
+  { name, first, runs }: Entry,
   goals: Goals = {},
 ): Figure[] {
   const figure = (what: string, value: (run: SteadyResult) => number, max?: number): Figure => ({
@@ -71,6 +80,9 @@ function figures(
   const hasAcks = runs.some((run) => run.ack.count > 0);
   return [
     figure("CPU a message", cpuUs, goals.cpu),
+    ...(first === undefined
+      ? []
+      : [{ name: `${name}: CPU a message while it warms up`, value: cpuUs(first), unit: "µs" }]),
     figure("round trip p50", (run) => run.echo.p50Ms),
     figure("round trip p99", (run) => run.echo.p99Ms, goals.echoP99),
     ...(hasAcks
