@@ -34,6 +34,9 @@ export interface LogFileWriter {
   append(bytes: Uint8Array): Promise<void>;
   /** fdatasync: when it resolves, what was appended survives a power loss. */
   dataSync(): Promise<void>;
+  /** `append` and `dataSync` in one, for a fraction less of the CPU: after it, all that was appended
+   * survives a power loss. When it rejects, nobody knows what of it would. */
+  appendSynced(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 

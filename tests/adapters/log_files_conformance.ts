@@ -41,11 +41,27 @@ export function logFilesConformance(
       assert.equal(await read(path), "one two three four");
     });
 
-    it("append() and dataSync() reject on a closed file; close() may come twice", async () => {
+    it("appendSynced() adds at the end like append(), in the order of the calls", async () => {
+      const path = `${root}/synced`;
+      const file = await files.openAppend(path);
+      await file.appendSynced(bytesOf("one "));
+      await file.appendSynced(bytesOf("two "));
+      await Promise.all([
+        file.append(bytesOf("three ")),
+        file.appendSynced(bytesOf("four ")),
+        file.appendSynced(bytesOf("five ")),
+        file.append(bytesOf("six")),
+      ]);
+      await file.close();
+      assert.equal(await read(path), "one two three four five six");
+    });
+
+    it("append(), appendSynced() and dataSync() reject on a closed file; close() may come twice", async () => {
       const file = await files.openAppend(`${root}/closed`);
       await file.close();
       await file.close();
       await rejectsWith("EBADF", file.append(bytesOf("x")));
+      await rejectsWith("EBADF", file.appendSynced(bytesOf("x")));
       await rejectsWith("EBADF", file.dataSync());
     });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import { constants, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,34 @@ it("append() on a full disk rejects with ENOSPC", {
   await assert.rejects(file.append(Uint8Array.of(1)), { name: "FileError", code: "ENOSPC" });
   await file.close();
 });
+
+it("appendSynced() writes through a file that the kernel syncs, and close() leaves none open", {
+  skip: existsSync("/proc/self/fdinfo") ? false : "only Linux tells how files were opened",
+}, async () => {
+  const root = await mkdtemp(join(tmpdir(), "log-files-"));
+  const path = `${root}/a`;
+  const file = await nodeLogFiles().openAppend(path);
+  await file.appendSynced(Uint8Array.of(1));
+  const isSynced = opened(path).map((flags) => (flags & constants.O_DSYNC) === constants.O_DSYNC);
+  assert.deepEqual(isSynced.sort(), [false, true]);
+  await file.close();
+  assert.deepEqual(opened(path), []);
+  await rm(root, { recursive: true });
+});
+
+/** The flags of each open file of this process that is `path`. */
+function opened(path: string): number[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== path) return [];
+      const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+      return [parseInt(flags?.[1] ?? "", 8)];
+    } catch {
+      // It was closed meanwhile: the listing's own, for one.
+      return [];
+    }
+  });
+}
 
 it("fakeDisk() loses what was not synced, names and bytes, and what a failed sync forgot", async () => {
   const disk = fakeDisk();

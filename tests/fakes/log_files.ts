@@ -130,33 +130,38 @@ export function fakeDisk(): FakeDisk {
       tail = done.catch(() => {});
       return done;
     };
+    const append = (bytes: Uint8Array) => {
+      try {
+        reach(born, "append", path);
+      } catch (error) {
+        if (born === life) {
+          extend(inode, bytes.subarray(0, Math.floor(bytes.length * disk.tornShare())));
+        }
+        throw error;
+      }
+      bytesAppended += bytes.length;
+      extend(inode, bytes);
+    };
+    const dataSync = () => {
+      try {
+        reach(born, "sync", path);
+      } catch (error) {
+        if (born === life) inode.holes.push({ from: inode.synced, to: inode.size });
+        throw error;
+      } finally {
+        if (born === life) inode.synced = inode.size;
+      }
+      syncs++;
+    };
     return {
       sizeFound: inode.size,
-      append: (bytes) =>
-        next(() => {
-          try {
-            reach(born, "append", path);
-          } catch (error) {
-            if (born === life) {
-              extend(inode, bytes.subarray(0, Math.floor(bytes.length * disk.tornShare())));
-            }
-            throw error;
-          }
-          bytesAppended += bytes.length;
-          extend(inode, bytes);
-        }),
-      dataSync: () =>
-        next(() => {
-          try {
-            reach(born, "sync", path);
-          } catch (error) {
-            if (born === life) inode.holes.push({ from: inode.synced, to: inode.size });
-            throw error;
-          } finally {
-            if (born === life) inode.synced = inode.size;
-          }
-          syncs++;
-        }),
+      append: (bytes) => next(() => append(bytes)),
+      dataSync: () => next(dataSync),
+      // Two calls to the disk, each of which may fail or be the last.
+      async appendSynced(bytes) {
+        await next(() => append(bytes));
+        await next(dataSync);
+      },
       async close() {
         isClosed = true;
         await tail;

@@ -182,13 +182,12 @@ export class LogWriter {
     const through = placer.appended;
     let isStored = false;
     try {
-      await this.#write();
       const hasNews = this.#durable < through || placer.hasCopies;
       const isDue = fsync === "always"
         ? hasNews || waiting.length > 0
         : fsync === "interval" && (waiting.length > 0 ||
           (hasNews && this.#startedAt - this.#syncedAt >= syncIntervalMs));
-      if (isDue) await this.#sync();
+      await this.#write({ sync: isDue });
       isStored = isDue || fsync === "never";
     } catch (error) {
       await this.#fail(error);
@@ -199,24 +198,20 @@ export class LogWriter {
     this.#goOn();
   }
 
-  /** Writes all that waits, with the ends of messages. */
-  async #write(): Promise<void> {
+  /** Writes all that waits, with the ends of messages; with `sync` it is on disk then. */
+  async #write({ sync }: { sync: boolean }): Promise<void> {
     const { placer } = this;
     if (!this.#done.isEmpty) {
       const segment = placer.currentOrNew();
       this.#done.write(segment.base, (body) => placer.putRecord(recordKind.done, body));
     }
     this.#writingBytes = placer.waitingBytes;
-    await this.#file.write(placer.takeRanges());
-    this.#writingBytes = 0;
-  }
-
-  async #sync(): Promise<void> {
     const { clock } = this.#parts;
     const startedAt = clock.monotonic();
-    this.#syncedAt = startedAt;
-    await this.#file.sync();
-    this.syncTimes.add(clock.monotonic() - startedAt);
+    if (sync) this.#syncedAt = startedAt;
+    await this.#file.write(placer.takeRanges(), { sync });
+    if (sync) this.syncTimes.add(clock.monotonic() - startedAt);
+    this.#writingBytes = 0;
   }
 
   #stored(through: number): void {
@@ -296,11 +291,10 @@ export class LogWriter {
       let from: Slot = 0;
       do {
         from = placer.rewriteFrom(from, (slot) => placer.isInDoubt(slot));
-        await this.#write();
+        await this.#write({ sync: false });
       } while (from < this.#parts.memory.table.end);
       through = placer.appended;
-      await this.#write();
-      if (fsync !== "never") await this.#sync();
+      await this.#write({ sync: fsync !== "never" });
       this.#repairFrom = 0;
       isRepaired = true;
     } catch (error) {

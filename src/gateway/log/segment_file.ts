@@ -45,16 +45,19 @@ export class SegmentFile {
     return this.#target;
   }
 
-  /** Writes stretches, which may be of several segments, in their order. */
-  async write(ranges: readonly Range[]): Promise<void> {
+  /** Writes stretches, which may be of several segments, in their order; with `sync` all that was
+   * written is on disk then. */
+  async write(ranges: readonly Range[], options: { sync: boolean }): Promise<void> {
     this.#writing = ranges;
     for (let at = 0; at < ranges.length;) {
       const { segment } = ranges[at]!;
       let end = at + 1;
       while (end < ranges.length && ranges[end]!.segment === segment) end++;
-      await this.#writeTo(segment, ranges.slice(at, end));
+      const isSynced = options.sync && end === ranges.length;
+      await this.#writeTo(segment, ranges.slice(at, end), isSynced);
       at = end;
     }
+    if (options.sync && ranges.length === 0) await this.sync();
     this.#writing = [];
     this.unpin(ranges);
   }
@@ -86,7 +89,7 @@ export class SegmentFile {
     }
   }
 
-  async #writeTo(segment: Segment, ranges: readonly Range[]): Promise<void> {
+  async #writeTo(segment: Segment, ranges: readonly Range[], isSynced: boolean): Promise<void> {
     const writer = await this.#writerFor(segment);
     this.isUnsynced = true;
     let pieces: Uint8Array[] = [];
@@ -100,7 +103,12 @@ export class SegmentFile {
       pieces.push(block.bytes.subarray(from, to));
       bytes += to - from;
     }
-    await writer.append(this.#joined(pieces, bytes));
+    const rest = this.#joined(pieces, bytes);
+    if (!isSynced) return await writer.append(rest);
+    this.isSyncing = true;
+    await writer.appendSynced(rest);
+    this.isSyncing = false;
+    this.isUnsynced = false;
   }
 
   async #writerFor(segment: Segment): Promise<LogFileWriter> {
