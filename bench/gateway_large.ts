@@ -53,6 +53,13 @@ await measured("up: chunks from a client, one JSON text to the upstream", async 
 });
 // As large as a text as the others are as data.
 const base64 = data.subarray(0, Math.floor(messageBytes / 4) * 3 - 300).toBase64();
+await measured("up: one JSON text, as it is", async () => {
+  const isThere = new Promise<void>((resolve) => {
+    arrived = (bytes) => bytes > base64.length && resolve();
+  });
+  old.send(`{"type":1,"data":"${base64}"}`);
+  await limited("the upstream to have it", isThere);
+});
 const json = (clientId: string) => `{"clientId":"${clientId}","type":1,"data":"${base64}"}`;
 await measured("down: one JSON text from the upstream, chunks to the client", async () => {
   const isThere = until(large, (message) => typeof message !== "string" && message[0] === 3);

@@ -1,7 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Awaited, RunResult, SteadyResult } from "./load/gateway_load.ts";
+import type {
+  RunResult,
+  SaturateOptions,
+  SteadyOptions,
+  SteadyResult,
+} from "./load/gateway_load.ts";
 import type { UpstreamAnswer, UpstreamReceived } from "./load/gateway_upstream.ts";
 import type { Latencies } from "./load/gateway_clock.ts";
 import { freePort, type ServerProcess, startPeer, startProcess, startServe } from "./processes.ts";
@@ -144,23 +149,8 @@ export async function startUpstream(
 export interface ClientsProcess {
   readonly pid: number;
   open(at: { port: number; first: number; count: number; query: string }): Promise<void>;
-  saturate(
-    options: {
-      seconds?: number;
-      messages?: number;
-      window: number;
-      awaited: Awaited;
-      watch: Record<string, number>;
-    },
-  ): Promise<RunResult>;
-  steady(
-    options: {
-      perSecond: number;
-      seconds: number;
-      awaited: Awaited | "none";
-      watch: Record<string, number>;
-    },
-  ): Promise<SteadyResult>;
+  saturate(options: SaturateOptions): Promise<RunResult>;
+  steady(options: SteadyOptions): Promise<SteadyResult>;
   receive(): Promise<void>;
   received(): Promise<{ echo: Latencies; ack: Latencies }>;
   stop(): Promise<void>;

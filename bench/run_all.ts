@@ -23,6 +23,7 @@ const all = [
   "gateway_disk",
   "gateway_routes",
   "gateway_many_rules",
+  "gateway_reload",
   "gateway_waiting",
   "gateway_history",
   "gateway_fan_in",

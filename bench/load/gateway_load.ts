@@ -36,6 +36,22 @@ export interface SteadyResult extends RunResult {
   readonly late: Latencies;
 }
 
+export interface SaturateOptions {
+  readonly seconds?: number;
+  readonly messages?: number;
+  readonly window: number;
+  readonly awaited: Awaited;
+  readonly watch: Record<string, number>;
+}
+
+export interface SteadyOptions {
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** `none`: nobody answers. */
+  readonly awaited: Awaited | "none";
+  readonly watch: Record<string, number>;
+}
+
 /** How long answers may take when nothing more is sent. */
 const answersMsMax = 20_000;
 
@@ -66,15 +82,7 @@ class GatewayLoad implements ClientEvents {
   }
 
   /** Each client has `window` messages under way, for `seconds` or until `messages` were sent. */
-  async saturate(
-    options: {
-      seconds?: number;
-      messages?: number;
-      window: number;
-      awaited: Awaited;
-      watch: Record<string, number>;
-    },
-  ): Promise<RunResult> {
+  async saturate(options: SaturateOptions): Promise<RunResult> {
     this.begin(options.awaited);
     this.frames = new NumberedFrames(newTag(), windowMax);
     this.budget = options.messages ?? Infinity;
@@ -89,15 +97,7 @@ class GatewayLoad implements ClientEvents {
   }
 
   /** `perSecond` messages by all clients in turn, sent whether or not answers come. */
-  async steady(
-    options: {
-      perSecond: number;
-      seconds: number;
-      /** `none`: nobody answers. */
-      awaited: Awaited | "none";
-      watch: Record<string, number>;
-    },
-  ): Promise<SteadyResult> {
+  async steady(options: SteadyOptions): Promise<SteadyResult> {
     this.begin(options.awaited === "none" ? "echo" : options.awaited);
     this.receive();
     const frames = this.frames = new NumberedFrames(newTag(), 1);
@@ -229,8 +229,8 @@ function findId(bytes: Uint8Array, from: number, to: number): number {
 const load = new GatewayLoad();
 takeCommands({
   open: (options: Parameters<GatewayLoad["open"]>[0]) => load.open(options),
-  saturate: (options: Parameters<GatewayLoad["saturate"]>[0]) => load.saturate(options),
-  steady: (options: Parameters<GatewayLoad["steady"]>[0]) => load.steady(options),
+  saturate: (options: SaturateOptions) => load.saturate(options),
+  steady: (options: SteadyOptions) => load.steady(options),
   receive: () => load.receive(),
   received: () => load.received(),
   close: () => load.close(),

@@ -1,5 +1,6 @@
 import type { ApiConfig } from "../config/gateway_config.ts";
 import type { GatewayServer } from "../gateway/gateway_server.ts";
+import type { HttpPeer } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { ApiAudit } from "./api_audit.ts";
@@ -34,6 +35,12 @@ export class Api {
   /** Other tokens and limits from now on. */
   configure(config: ApiConfig): void {
     this.#guard.configure(config);
+  }
+
+  /** Whether somebody shows a token, of either kind. */
+  mayReadMetrics(peer: HttpPeer, headers: Headers): boolean {
+    const address = this.#parts.gateway.door.admission.addressOf(peer, headers);
+    return this.#guard.isKnown(address, headers.get("authorization") ?? undefined);
   }
 
   addRoutes(app: HttpApp): void {

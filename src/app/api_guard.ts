@@ -58,6 +58,19 @@ export class ApiGuard {
     return found;
   }
 
+  /** The same for who gets no reason. */
+  isKnown(address: string, authorization: string | undefined): boolean {
+    if (!this.isOn || authorization === undefined) return false;
+    try {
+      this.count(address);
+      this.tokenOf(authorization);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiProblem)) throw error;
+      return false;
+    }
+  }
+
   #take(limit: AddressLimit, key: string): void {
     const seconds = limit.take(key, this.#clock.monotonic());
     if (seconds > 0) {

@@ -180,7 +180,7 @@ export function apiWork(
       return changed;
     },
     readDeadLetters: async ({ query }) => ({
-      deadLetters: [...await operations.deadLetters(query.limit)],
+      deadLetters: await operations.deadLetters(query.limit),
     }),
     readStats: async () => ({
       figures: gateway.figures(),
@@ -193,11 +193,12 @@ export function apiWork(
           faults: report.faults,
         });
       }
-      const { changed, needRestart, routes, notices } = report;
+      const { changed, needRestart, routes, certificate, notices } = report;
       return {
         changed: [...changed],
         needRestart: [...needRestart],
         routes,
+        certificate,
         notices: [...notices],
       };
     },

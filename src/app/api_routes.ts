@@ -1,4 +1,4 @@
-import { type ApiOperation, checkApiInput } from "../config/api_schema.ts";
+import { type ApiOperation, apiSchemas, checkApiInput } from "../config/api_schema.ts";
 import { isClientId } from "../gateway/upgrade_query.ts";
 import type { HttpPeer } from "../ports/http.ts";
 import { apiDocument, apiPage } from "./api_document.ts";
@@ -39,10 +39,12 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
       status: 404,
       headers: { "content-type": "application/json" },
     });
-  app.get(
-    `${base}/openapi.json`,
-    (c) => guard.isOn ? c.json(apiDocument(parts.version), 200, headers) : off(),
-  );
+  // Anybody may ask for it, and it is much work to make.
+  let document: Record<string, unknown> | undefined;
+  app.get(`${base}/openapi.json`, (c) => {
+    if (!guard.isOn) return off();
+    return c.json(document ??= apiDocument(parts.version), 200, headers);
+  });
   app.get(`${base}/docs`, (c) => guard.isOn ? c.html(apiPage(), 200, headers) : off());
   for (const name of Object.keys(apiPlaces) as ApiOperation[]) {
     const { method, path } = apiPlaces[name];
@@ -51,7 +53,7 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
       const startedAt = parts.now();
       const request = c.req.raw;
       const from = parts.addressOf(c.env.peer, request.headers);
-      const { pathname, search } = new URL(request.url);
+      const url = new URL(request.url);
       let who: string | undefined;
       const answer = await answerOf(async () => {
         guard.count(from);
@@ -60,9 +62,12 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
         if (apiPlaces[name].writes && !token.mayWrite) {
           throw new ApiProblem(403, "this token may only read");
         }
+        if (!isDecodable(url.pathname)) {
+          throw new ApiProblem(400, "the path's escapes must be UTF-8: %25 for a percent sign");
+        }
         return await perform(parts.work, name, {
           params: c.req.param(),
-          query: queryOf(new URL(request.url).searchParams),
+          query: queryOf(url.searchParams),
           request,
         });
       }, parts);
@@ -71,14 +76,14 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
         ...(who === undefined ? {} : { who }),
         from,
         method: method.toUpperCase(),
-        target: pathname + search,
+        target: shownTarget(url, name),
         status: answer.status,
         ms: parts.now() - startedAt,
       });
       return answer;
     });
   }
-  const known = new Map<string, string[]>();
+  const known = new Map([["/openapi.json", ["GET"]], ["/docs", ["GET"]]]);
   for (const { method, path } of Object.values(apiPlaces)) {
     known.set(path, [...known.get(path) ?? [], method.toUpperCase()]);
   }
@@ -89,6 +94,10 @@ export function addApiRoutes(app: HttpApp, parts: ApiParts): void {
       return problemResponse(problem, { ...headers, allow: methods.join(", ") });
     });
   }
+  app.all(`${base}/*`, () => {
+    if (!guard.isOn) return off();
+    return problemResponse(new ApiProblem(404, "the API has no such path"), headers);
+  });
 }
 
 async function perform<Name extends ApiOperation>(
@@ -131,6 +140,28 @@ async function answerOf(
   }
 }
 
+/** Parameters whose escapes are none would be taken as they are, and pass for other ones. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    // The one thing that it throws for.
+    return false;
+  }
+}
+
+/** Path and query for the log; of parameters that are none only the names: who takes the wrong place
+ * for a token puts it there. */
+function shownTarget({ pathname, searchParams }: URL, name: ApiOperation): string {
+  const known = apiSchemas[name].query.shape;
+  const shown = new URLSearchParams();
+  for (const [key, value] of searchParams) {
+    shown.append(key, Object.hasOwn(known, key) ? value : "(not shown)");
+  }
+  return shown.size === 0 ? pathname : `${pathname}?${shown}`;
+}
+
 /** Of a name that comes twice, both are shown to the schema, which refuses a list. */
 function queryOf(search: URLSearchParams): Record<string, unknown> {
   const query: Record<string, unknown> = Object.create(null);
@@ -147,7 +178,10 @@ async function bodyOf(request: Request): Promise<unknown> {
   }
   const tooLarge = () => new ApiProblem(413, `a body has at most ${apiBodyBytesMax} bytes`);
   if (Number(request.headers.get("content-length") ?? 0) > apiBodyBytesMax) throw tooLarge();
-  const bytes = await request.arrayBuffer();
+  // One without a length that ran into the limit of the server, or whose sender has left.
+  const bytes = await request.arrayBuffer().catch(() => {
+    throw tooLarge();
+  });
   if (bytes.byteLength > apiBodyBytesMax) throw tooLarge();
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

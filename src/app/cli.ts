@@ -69,6 +69,8 @@ async function runVerb(runtime: Runtime, invocation: Invocation): Promise<number
       return await (await import("./admin_verb.ts")).adminVerb(runtime, invocation);
     case "packages":
       return await (await import("./packages_verb.ts")).packagesVerb(runtime, invocation);
+    case "api-token":
+      return await (await import("./api_token_verb.ts")).apiTokenVerb(runtime, invocation);
     case "check":
       return await (await import("./check_command.ts")).checkCommand(runtime, invocation);
     case "completions":

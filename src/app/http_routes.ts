@@ -12,6 +12,8 @@ export interface HttpFacts {
   prometheus(): Promise<{ contentType: string; text: string }>;
   /** Who may read the metrics besides this machine. */
   readonly metricsAllow: readonly AddressBlock[];
+  /** Whether anybody else may, for the token that he shows. */
+  mayReadMetrics?(peer: HttpPeer, headers: Headers): boolean;
   /** Routes of other parts. */
   addRoutes?(app: HttpApp): void;
 }
@@ -33,8 +35,11 @@ export function httpRoutes(
       : c.json({ status: "unavailable", reason }, 503);
   });
   app.use("/metrics/*", async (c, next) => {
-    const host = c.env.peer.remoteHost;
-    const allowed = isLoopback(host) || facts.metricsAllow.some((block) => isInBlock(host, block));
+    const { peer } = c.env;
+    const host = peer.remoteHost;
+    const allowed = isLoopback(host) ||
+      facts.metricsAllow.some((block) => isInBlock(host, block)) ||
+      facts.mayReadMetrics?.(peer, c.req.raw.headers) === true;
     if (!allowed) return c.json({ error: "forbidden" }, 403);
     await next();
   });

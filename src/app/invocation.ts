@@ -5,6 +5,7 @@ export type VerbName =
   | "watchdog"
   | "admin"
   | "packages"
+  | "api-token"
   | "check"
   | "completions"
   | "version"

@@ -35,6 +35,7 @@ export class PrometheusText {
     if (read.gateway !== undefined) {
       this.#gatewayFigures = read.gateway.figures();
       registerGateway(this.#registry, () => this.#gatewayFigures);
+      registerEnds(this.#registry, read.gateway);
     }
     this.#readGame = read.game;
     const game = this.#figures = read.game?.();
@@ -150,6 +151,20 @@ function registerGateway(registry: Registry, read: () => Record<string, number>)
       });
     }
   }
+}
+
+/** Connections of clients by how they ended: a label for each end there is, from the start on. */
+function registerEnds(registry: Registry, { door }: GatewayServer): void {
+  new Counter({
+    name: "freekill_gw_gateway_connections_closed_total",
+    help: "connections closed, by reason",
+    labelNames: ["reason"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [reason, count] of door.ends.counts) this.inc({ reason }, count);
+    },
+  });
 }
 
 function registerGame(registry: Registry, read: () => GameFigures): void {

@@ -46,6 +46,7 @@ export async function readSettings(runtime: Runtime, input: LoadInput): Promise<
         worker.post(request);
       },
       reply: () => reply.promise,
+      pause: () => new Promise((resolve) => runtime.clock.after(0, resolve)),
     }, input);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

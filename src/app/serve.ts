@@ -5,9 +5,11 @@ import { childTokenVariable } from "../config/settings_keys.ts";
 import { FileError } from "../ports/files.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { marksOf } from "./config_watch.ts";
 import { demoLines, withDemo } from "./demo.ts";
 import { greeting } from "./greeting.ts";
 import type { Invocation } from "./invocation.ts";
+import { configPaths } from "./read_settings.ts";
 import { Reloader } from "./reloader.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { loadInputOf, settingsOf } from "./settings_of.ts";
@@ -15,6 +17,8 @@ import { loadInputOf, settingsOf } from "./settings_of.ts";
 /** Runs the server until it is told to stop; the exit code: 0 stopped, 2 configuration, 3 run time. */
 export async function serve(runtime: Runtime, invocation: Invocation): Promise<number> {
   const { process } = runtime;
+  const input = loadInputOf(runtime, invocation);
+  const marks = await marksOf(configPaths(input), runtime.files);
   const loaded = await settingsOf(runtime, invocation);
   if (loaded === undefined) return 2;
   const isDemo = invocation.flags.demo === true;
@@ -28,16 +32,17 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
   const stopRequested = new Promise<void>((resolve) => requestStop = resolve);
   // Before anybody can know that the server is there, so that no signal finds it unprepared.
   stopOnSignals(runtime, logger, requestStop);
-  const input = loadInputOf(runtime, invocation);
   const reloader = new Reloader({
     runtime,
     input,
+    marks,
     settings,
     path: loaded.path,
     logger,
     complete,
   });
   process.onSignal("SIGHUP", () => void reloader.reload());
+  await reloader.watch();
   const started = await startServer({
     runtime,
     settings,
@@ -48,15 +53,16 @@ export async function serve(runtime: Runtime, invocation: Invocation): Promise<n
     readGame: () => reloader.readGame(),
   });
   if (!started.ok) {
+    reloader.stop();
     process.writeStderr(`${started.reason}\n`);
     logger.close();
     return 3;
   }
   const { server } = started;
-  await reloader.watch(server);
+  reloader.serves(server);
   announce(runtime, settings, server, logger);
   if (isDemo && server.httpPort !== undefined) {
-    process.writeStdout(demoLines(settings.http_host, server.httpPort));
+    process.writeStdout(demoLines(settings, server.httpPort));
   }
   await server.openShell();
   await stopRequested;

@@ -1,10 +1,9 @@
+import { waitUntil } from "../base/wait_until.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import type { Settings } from "../config/settings.ts";
 import { childTokenVariable } from "../config/settings_keys.ts";
 import { Discovery } from "../game/discovery.ts";
 import { type GatewayChange, GatewayServer } from "../gateway/gateway_server.ts";
-import { runRoomLife } from "../game/room_life.ts";
-import { RoomList } from "../game/room_list.ts";
 import { accessRules } from "../host/access.ts";
 import { HostCommands } from "../host/host_commands.ts";
 import { emptyHostMetrics, type HostMetrics } from "../host/host_metrics.ts";
@@ -18,25 +17,19 @@ import { type DirectoryLock, lockDirectory } from "./directory_lock.ts";
 import type { GameConfigReload } from "../config/reload_game_config.ts";
 import { type Admin, startAdmin } from "./admin.ts";
 import { Api } from "./api.ts";
+import { allowedConnections } from "./connection_limits.ts";
 import { GamePart } from "./game_part.ts";
 import { RunningGame } from "./operated_game.ts";
 import { openScriptBridge } from "./script_bridges.ts";
 import { startHttp } from "./start_http.ts";
 import { type HttpSide, TlsFilesError } from "./start_https.ts";
+import type { TlsReload } from "./tls_files.ts";
 import type { ReloadReport } from "./reloader.ts";
 import { StoreClient } from "./store_client.ts";
+import { tryRoom } from "./trial_room.ts";
 
-/** Files that the program needs besides its connections, HTTP included; a quarter if those are fewer. */
-const reservedFilesMax = 512;
-const connectionsMax = 100_000;
-/** Below it an operator should know. */
-const fileLimitLow = 4_096;
-/** Where the system does not say how many files a process may open. */
-const defaultFileLimit = 1_024;
 /** How long work under way may hold up the end. */
 const finishMsMax = 2_000;
-/** How often the end looks whether what it waits for has come. */
-const lookAgainMs = 5;
 
 export interface RunningServer {
   readonly tcpPort: number;
@@ -49,6 +42,8 @@ export interface RunningServer {
   readonly gateway: GatewayServer | undefined;
   /** Another configuration of the gateway, as far as it can be taken over. */
   configureGateway(config: GatewayConfig): Promise<GatewayChange>;
+  /** Reads the files of the HTTP port's certificate again; undefined without TLS. */
+  reloadTls(): Promise<TlsReload | undefined>;
   /** The operator's shell, where there is a terminal for it. */
   openShell(): Promise<void>;
   /** Stops in order: no new work, what is under way, connections, store. Idempotent. */
@@ -169,10 +164,14 @@ class Server implements RunningServer {
   async configureGateway(config: GatewayConfig): Promise<GatewayChange> {
     // Whether there is a gateway at all is settled at the start.
     if (this.#gateway === undefined || !config.enabled) return { ok: true, hasOtherRules: false };
-    const maxConnections = this.#gatewayConnectionsMax(config);
+    const maxConnections = this.#connectionsMax(config.maxConnections);
     const change = await this.#gateway.configure(config, { maxConnections });
     if (change.ok) this.#api?.configure(config.api);
     return change;
+  }
+
+  async reloadTls(): Promise<TlsReload | undefined> {
+    return await this.#http?.reloadTls();
   }
 
   stop(): Promise<void> {
@@ -205,7 +204,7 @@ class Server implements RunningServer {
       ports: this.#runtime,
       config,
       logger: this.#logger.child({ part: "gateway" }),
-      maxConnections: this.#gatewayConnectionsMax(config),
+      maxConnections: this.#connectionsMax(config.maxConnections),
     });
     if (!opened.ok) throw new StartError(opened.reason);
     this.#gateway = opened.gateway;
@@ -234,7 +233,7 @@ class Server implements RunningServer {
         driftMode: settings.drift_mode,
       },
       metrics: this.#metrics,
-      flow: () => this.#runRoomLife(),
+      flow: () => tryRoom({ metrics: this.#metrics, logger: this.#logger }),
       routes: store.routes,
     });
     const host = new HostServer({
@@ -254,7 +253,7 @@ class Server implements RunningServer {
       sniffLoopbackMs: settings.sniff_loopback_ms,
       ...this.#otherProtocol(),
       idleMsMax: settings.idle_timeout_s * 1_000,
-      connectionsMax: this.#connectionsMax(),
+      connectionsMax: this.#connectionsMax(settings.max_connections),
       connectionsPerHostMax: settings.max_connections_per_host,
       tickMs: settings.tick_interval_ms,
       stop: () => this.#parts.requestStop(),
@@ -306,48 +305,23 @@ class Server implements RunningServer {
     return trouble === undefined ? undefined : `store: ${trouble}`;
   }
 
-  #runRoomLife(): { ok: boolean } {
-    // Rooms of its own: a life that fails half way leaves nothing behind either.
-    const result = runRoomLife(new RoomList());
-    if (!result.ok) {
-      this.#metrics.error_count++;
-      this.#logger.error({ step: result.step, found: result.found }, "trial room failed");
-    }
-    return result;
-  }
-
-  #gatewayConnectionsMax({ maxConnections }: GatewayConfig): number {
-    return maxConnections > 0 ? maxConnections : this.#connectionsByFiles();
-  }
-
-  #connectionsMax(): number {
-    const asked = this.#settings.max_connections;
-    return asked > 0 ? asked : this.#connectionsByFiles();
-  }
-
-  #connectionsByFiles(): number {
-    const limit = this.#runtime.process.fileDescriptorLimit() ?? defaultFileLimit;
-    const connections = connectionsFor(limit);
-    if (limit < fileLimitLow) {
-      this.#logger.warn(
-        { file_limit: limit, max_connections: connections },
-        "few files may be opened here: raise the limit (ulimit -n) for more connections",
-      );
-    }
-    return connections;
+  /** As many as are asked for; 0: as many as can be. */
+  #connectionsMax(asked: number): number {
+    return allowedConnections(asked, { process: this.#runtime.process, logger: this.#logger });
   }
 
   async #stopOnce(): Promise<void> {
+    const { clock } = this.#runtime;
     const drainMs = this.#phase === "running" ? this.#settings.drainSeconds * 1_000 : 0;
     this.#phase = "draining";
     await this.#admin?.stop();
     await this.#host?.stopAccepting();
     await Promise.all([
       this.#gateway?.stop(drainMs),
-      this.#until(() => this.#metrics.active_connections === 0, drainMs),
+      waitUntil(clock, () => this.#metrics.active_connections === 0, drainMs),
     ]);
     // Replies that were promised go out, unless they take too long.
-    await this.#until(() => this.#metrics.inflight_async_tasks === 0, finishMsMax);
+    await waitUntil(clock, () => this.#metrics.inflight_async_tasks === 0, finishMsMax);
     this.#script?.close();
     await this.#game?.stop();
     await this.#host?.close();
@@ -356,25 +330,6 @@ class Server implements RunningServer {
     await this.#store?.close();
     if (this.#lock?.ok) await this.#lock.release();
   }
-
-  /** Waits for something, but not longer than so many milliseconds. */
-  #until(isDone: () => boolean, msMax: number): Promise<void> {
-    const { clock } = this.#runtime;
-    const giveUpAt = clock.monotonic() + msMax;
-    return new Promise((resolve) => {
-      const look = () => {
-        if (isDone() || clock.monotonic() >= giveUpAt) resolve();
-        else clock.after(lookAgainMs, look);
-      };
-      look();
-    });
-  }
-}
-
-/** Connections that a limit of open files leaves room for. */
-export function connectionsFor(fileLimit: number): number {
-  const reserved = Math.min(reservedFilesMax, Math.ceil(fileLimit / 4));
-  return Math.max(1, Math.min(connectionsMax, fileLimit - reserved));
 }
 
 function directoryOf(path: string): string {

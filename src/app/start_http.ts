@@ -69,6 +69,7 @@ export function startHttp(parts: HttpParts): Promise<HttpSide> {
         ...measured?.figures(),
         runtime_name: settings.runtime_name,
       }),
+      mayReadMetrics: (peer, headers) => parts.api?.mayReadMetrics(peer, headers) ?? false,
       addRoutes: (app) => {
         admin?.addRoutes(app);
         parts.api?.addRoutes(app);

@@ -3,16 +3,22 @@ import type { HttpListenOptions, HttpServer } from "../ports/http.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import { TlsKeyError } from "../ports/tls_key_error.ts";
-import { isTlsOn, readTlsFiles, showTlsFault, TlsFiles, tlsMarks } from "./tls_files.ts";
+import {
+  isTlsOn,
+  readTlsFiles,
+  showTlsFault,
+  TlsFiles,
+  tlsMarks,
+  type TlsReload,
+} from "./tls_files.ts";
 
 /** The HTTP port as it listens. */
 export interface HttpSide {
   readonly port: number;
   /** Where the operator's commands reach it, without TLS. */
   readonly plain: { readonly host: string; readonly port: number };
-  /** Reads the certificate again. Gives the reason, in one line, when it cannot be used: then nothing
-   * has changed. */
-  reloadTls(): Promise<string | undefined>;
+  /** Reads the certificate and its key again; undefined without TLS. */
+  reloadTls(): Promise<TlsReload | undefined>;
   close(): Promise<void>;
 }
 
@@ -54,7 +60,7 @@ export async function listenHttp<T>(
     if (!(error instanceof TlsKeyError)) throw error;
     throw new TlsFilesError(showTlsFault(error, settings), { cause: error });
   });
-  const tlsFiles = new TlsFiles({ files, clock, logger, settings, server });
+  const tlsFiles = new TlsFiles({ files, clock, logger, settings, server, inUse: tls });
   tlsFiles.start(marks);
   let forAdmin: HttpServer | undefined;
   if (parts.hasAdmin) {

@@ -34,12 +34,20 @@ export function showTlsFault(error: TlsKeyError, { tls_cert, tls_key }: TlsSetti
   return `Cannot use ${name} "${path}": ${error.message}`;
 }
 
+/** What became of reading the files again. */
+export type TlsReload =
+  | { readonly kind: "taken_over" | "unchanged" }
+  /** Nothing has changed; why, in one line. */
+  | { readonly kind: "refused"; readonly reason: string };
+
 export interface TlsFilesParts {
   readonly files: Pick<FilesPort, "read" | "info">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: TlsSettings;
   readonly server: Pick<HttpServer, "replaceTls">;
+  /** What it has now. */
+  readonly inUse: TlsKeyPair;
 }
 
 /**
@@ -49,12 +57,15 @@ export interface TlsFilesParts {
  */
 export class TlsFiles {
   readonly #parts: TlsFilesParts;
+  #inUse: TlsKeyPair;
   #known: string | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #isLooking = false;
   #stop: () => void = () => {};
 
   constructor(parts: TlsFilesParts) {
     this.#parts = parts;
+    this.#inUse = parts.inUse;
   }
 
   /** `known` are the files as `marks` gave them before they were read. */
@@ -67,16 +78,28 @@ export class TlsFiles {
     this.#stop();
   }
 
-  /** Reads the files now. Gives the reason, in one line, when they cannot be used: then nothing has
-   * changed. */
-  async reload(): Promise<string | undefined> {
+  /** Reads the files now, and gives them to the server if they are others. */
+  reload(): Promise<TlsReload> {
+    // One after the other: what was read first must not be what the server has in the end.
+    const reload = this.#last.then(() => this.#reload());
+    this.#last = reload.catch(() => {});
+    return reload;
+  }
+
+  async #reload(): Promise<TlsReload> {
     const { files, settings, server } = this.#parts;
+    const { certificate, key } = this.#inUse;
     try {
-      server.replaceTls(await readTlsFiles(files, settings));
-      return undefined;
+      const pair = await readTlsFiles(files, settings);
+      if (pair.certificate === certificate && pair.key === key) return { kind: "unchanged" };
+      server.replaceTls(pair);
+      this.#inUse = pair;
+      return { kind: "taken_over" };
     } catch (error) {
-      if (error instanceof FileError) return error.message;
-      if (error instanceof TlsKeyError) return showTlsFault(error, settings);
+      if (error instanceof FileError) return { kind: "refused", reason: error.message };
+      if (error instanceof TlsKeyError) {
+        return { kind: "refused", reason: showTlsFault(error, settings) };
+      }
       throw error;
     }
   }
@@ -89,12 +112,13 @@ export class TlsFiles {
       const marks = await tlsMarks(files, settings);
       if (marks === this.#known) return;
       this.#known = marks;
-      const reason = await this.reload();
-      if (reason === undefined) logger.info({}, "the certificate of the HTTP port was replaced");
-      else {logger.error(
-          { reason },
-          "the certificate of the HTTP port stays: the new one is no use",
-        );}
+      const reload = await this.reload();
+      if (reload.kind === "taken_over") {
+        logger.info({}, "the certificate of the HTTP port was replaced");
+      } else if (reload.kind === "refused") {
+        const { reason } = reload;
+        logger.error({ reason }, "the certificate of the HTTP port stays: the new one is no use");
+      }
     } catch (error) {
       logger.error({ error: String(error) }, "cannot look after the certificate of the HTTP port");
     } finally {

@@ -1,3 +1,4 @@
+import { apiTokenName } from "../config/api_keys.ts";
 import { port } from "../config/key_ranges.ts";
 import { rootKeys } from "../config/root_keys.ts";
 import { logKeys, watchdogKeys } from "../config/section_keys.ts";
@@ -128,6 +129,51 @@ export const verbs: readonly VerbSpec[] = [
       "it by hand is gone. A server that runs here does it itself and tells its players to update; " +
       "running games end on what they began with. It is asked over its HTTP port.",
       "Exit codes: 0 done, 1 refused or failed, 2 wrong command, 3 a server that cannot be asked.",
+    ],
+  },
+  {
+    name: "api-token",
+    purpose: "Makes a token for the API of the gateway, and its entry in the configuration",
+    takes: "[--name NAME] [--scope read|write] [--stdin] [--json]",
+    topicsMax: 0,
+    flags: [
+      {
+        name: "name",
+        value: {
+          kind: "text",
+          default: "ops",
+          ...apiTokenName,
+          means: "Whose token it is, for server/api.log",
+        },
+      },
+      {
+        name: "scope",
+        value: {
+          kind: "choice",
+          default: "read",
+          choices: ["read", "write"],
+          means: "What it may do",
+        },
+      },
+      switchFlag("stdin", "Makes no token: hashes the one in the first line of standard input"),
+      json,
+    ],
+    examples: [
+      {
+        command: "freekill-gw api-token --name ops --scope write",
+        means: "prints a new token, this once, and its entry",
+      },
+      {
+        command: "freekill-gw api-token --name ops --stdin < token.txt",
+        means: "prints the entry of a token that is there already",
+      },
+    ],
+    notes: [
+      "The entry belongs into gateway.api.tokens and holds no more than the token's SHA-256; a server " +
+      "that runs takes it over on SIGHUP. A token of your own has 32–1,024 printable ASCII " +
+      "characters without spaces; it cannot be given as an argument, which everybody on the machine " +
+      "could read.",
+      "Exit codes: 0 done, 2 wrong flag or token.",
     ],
   },
   {

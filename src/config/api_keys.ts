@@ -8,11 +8,19 @@ const tokensMax = 100;
 
 const tokenPattern = /^[A-Za-z0-9._-]{1,64}:(?:read|write):[0-9a-f]{64}$/;
 
+/** What the first part of one may be. */
+export const apiTokenName = {
+  pattern: /^[A-Za-z0-9._-]{1,64}$/,
+  allowed: "1–64 letters, digits, dots, hyphens and underscores",
+} as const;
+
 export const apiKeys: SpecsOf<ApiConfig> = {
   tokens: {
     kind: "texts",
     default: [],
     membersMax: tokensMax,
+    // Whoever mistakes what belongs here puts the token itself.
+    secret: true,
     member: {
       pattern: tokenPattern,
       allowed: 'a name, "read" or "write", and the SHA-256 of a token in 64 hexadecimal digits, ' +
@@ -43,6 +51,11 @@ export interface ApiToken {
   readonly mayWrite: boolean;
   /** SHA-256 of the token, in lower-case hexadecimal digits. */
   readonly sha256: string;
+}
+
+/** As it stands in the configuration. */
+export function showApiToken({ name, mayWrite, sha256 }: ApiToken): string {
+  return `${name}:${mayWrite ? "write" : "read"}:${sha256}`;
 }
 
 /** The tokens of a checked configuration. */

@@ -8,8 +8,8 @@ const pageDefault = 100;
 const messageIdBytesMax = 256;
 const contentTypeCharsMax = 256;
 
-const limit = z.coerce.number().check(z.int(), z.gte(1), z.lte(pageMax));
-const offset = z.coerce.number().check(z.int(), z.gte(0), z.lte(Number.MAX_SAFE_INTEGER));
+const limit = decimalBetween(1, pageMax);
+const offset = decimalBetween(0, Number.MAX_SAFE_INTEGER);
 const clientId = z.string().check(z.minLength(1), z.maxLength(256));
 
 const message = {
@@ -155,6 +155,7 @@ export const apiSchemas = {
       changed: z.array(z.string()),
       needRestart: z.array(z.string()),
       routes: z.number(),
+      certificate: z.enum(["none", "unchanged", "taken_over", "refused"]),
       notices: z.array(z.string()),
     }),
   },
@@ -234,6 +235,7 @@ function allowedBy(issue: z.core.$ZodIssue): string {
     case "invalid_union":
       return "0, 1 or 2";
     case "custom":
+      if (typeof issue.params?.allowed === "string") return issue.params.allowed;
       return `at most ${messageIdBytesMax} bytes`;
     case "invalid_format":
     case "not_multiple_of":
@@ -254,6 +256,21 @@ const typeNames: Readonly<Record<string, string>> = {
   array: "a list",
   undefined: "absent",
 };
+
+/** A whole number of a query, in decimal digits: others read `0x10` or `1e2` in other ways. */
+function decimalBetween(min: number, max: number) {
+  const allowed = `${min}–${max} in decimal digits`;
+  return z.pipe(
+    z.transform((text: unknown, context) => {
+      const number = typeof text === "string" && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+      if (number >= min && number <= max) return number;
+      context.issues.push({ code: "custom", input: text, params: { allowed } });
+      return z.NEVER;
+    }),
+    // For the published document.
+    z.int().check(z.gte(min), z.lte(max)),
+  );
+}
 
 function fitsMessageId(text: string): boolean {
   return text.length <= messageIdBytesMax &&

@@ -1,11 +1,37 @@
 /** What differs between two configurations, and what of it a running server can take over. */
 import type { Settings } from "./settings.ts";
 
-/** By their paths in the file; a path ends with `*` where it stands for all keys of a section. */
-const takenOverAtRunTime = [
+/** Keys whose new values a running server uses at once, by their paths in the file. */
+export const takenOverAtReload: readonly string[] = [
   "log.level",
-  "game.*",
   "routes",
+  "game.banWords",
+  "game.description",
+  "game.iconUrl",
+  "game.capacity",
+  "game.tempBanTime",
+  "game.motd",
+  "game.hiddenPacks",
+  "game.disabledFeatures",
+  "game.enableWhitelist",
+  "game.roomCountPerThread",
+  "game.maxPlayersPerDevice",
+  "game.setupTimeoutSeconds",
+  "game.heartbeatSeconds",
+  "game.maxPacketBytes",
+  "game.maxPendingPerIp",
+  "game.loginsPerMinutePerIp",
+  "game.loginFailuresPerMinutePerName",
+  "game.chatPerSecond",
+  "game.chatBurst",
+  "game.packetsPerSecond",
+  "game.packetsBurst",
+  "game.bytesPerSecond",
+  "game.bytesBurst",
+  "game.overLimitSeconds",
+  "game.maxRooms",
+  "game.maxRoomsPerPlayer",
+  "game.keepLegacyHash",
   "gateway.maxConnections",
   "gateway.connectionTimeout",
   "gateway.heartbeatInterval",
@@ -16,27 +42,119 @@ const takenOverAtRunTime = [
   "gateway.outboundBytesMax",
   "gateway.slowConsumerSeconds",
   "gateway.priorityMax",
-  "gateway.rateLimit.*",
+  "gateway.rateLimit.enabled",
+  "gateway.rateLimit.requestsPerSecond",
+  "gateway.rateLimit.burstSize",
   "gateway.security.allowedOrigins",
-  "gateway.api.*",
-  "gateway.jwt.*",
-  "gateway.waiting.*",
-  "gateway.history.*",
+  "gateway.api.tokens",
+  "gateway.api.requestsPerSecond",
+  "gateway.api.burstSize",
+  "gateway.jwt.secret",
+  "gateway.jwt.secretFile",
+  "gateway.jwt.publicKeyFile",
+  "gateway.jwt.jwksFile",
+  "gateway.jwt.algorithms",
+  "gateway.jwt.clientIdClaim",
+  "gateway.jwt.audience",
+  "gateway.jwt.issuer",
+  "gateway.jwt.leewaySeconds",
+  "gateway.jwt.required",
+  "gateway.waiting.perClient",
+  "gateway.waiting.perClientBytes",
+  "gateway.waiting.total",
+  "gateway.waiting.totalBytes",
+  "gateway.waiting.ttlSeconds",
+  "gateway.history.enabled",
+  "gateway.history.maxTotalMB",
+  "gateway.history.maxPerClient",
+  "gateway.history.maxMsgSizeKB",
+  "gateway.history.cleanupHours",
   "buffer.retries",
   "buffer.ttlSeconds",
   "buffer.overflow",
   "metrics.logInterval",
-  "memory.*",
+  "memory.maxMemoryMB",
+  "memory.highWatermark",
+];
+
+/** Keys whose new values wait for a restart; `gateway` is whether there is one at all. */
+export const needRestart: readonly string[] = [
+  "host",
+  "tcp_port",
+  "udp_port",
+  "runtime_name",
+  "db_path",
+  "thread_count",
+  "tick_interval_ms",
+  "task_budget",
+  "lua_script_path",
+  "lua_command",
+  "drift_mode",
+  "http_host",
+  "http_port",
+  "tls_cert",
+  "tls_key",
+  "tcp_port_mode",
+  "sniff_ms",
+  "sniff_loopback_ms",
+  "control_allow",
+  "control_token",
+  "metricsAllow",
+  "lua_turn_ms",
+  "lua_memory_mb",
+  "lua_recycle_mb",
+  "max_connections",
+  "max_connections_per_host",
+  "idle_timeout_s",
+  "drainSeconds",
+  "log.file",
+  "log.bytes_max",
+  "log.files_max",
+  "log.format",
+  "watchdog.health_host",
+  "watchdog.health_tcp_port",
+  "watchdog.health_udp_port",
+  "watchdog.require_udp_health",
+  "watchdog.health_timeout_ms",
+  "watchdog.health_interval_s",
+  "watchdog.start_grace_s",
+  "watchdog.max_consecutive_health_failures",
+  "watchdog.restart_delay_s",
+  "watchdog.max_restarts",
+  "watchdog.status_path",
+  "watchdog.event_log_path",
+  "watchdog.stdout_log_path",
+  "watchdog.stderr_log_path",
+  "watchdog.log_bytes_max",
+  "watchdog.log_files_max",
+  "game.outboundBytesMax",
+  "gateway",
+  "gateway.listen",
+  "gateway.maxMessageSize",
+  "gateway.upstreamMaxMessageSize",
+  "gateway.security.enableCompression",
+  "buffer.size",
+  "buffer.persistFile",
+  "buffer.maxBytes",
+  "buffer.fsync",
+  "buffer.fsyncMinIntervalMs",
+  "buffer.upstreamAck",
+  "buffer.dedupWindow",
+  "metrics.enabled",
 ];
 
 /**
  * The paths of keys, as in the file, whose values differ. Rules are not looked at: there may be a
- * million of them.
+ * million of them. Nor is what a gateway is like that is not there before or after.
  */
 export function changedKeys(before: Settings, after: Settings): string[] {
   const changed: string[] = [];
   const compare = (a: unknown, b: unknown, path: string) => {
     if (path === "gateway.routes" || a === b) return;
+    if (path === "gateway" && !(before.gateway.enabled && after.gateway.enabled)) {
+      if (before.gateway.enabled !== after.gateway.enabled) changed.push(path);
+      return;
+    }
     if (isSection(a) && isSection(b)) {
       for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
         compare(a[key], b[key], path === "" ? key : `${path}.${key}`);
@@ -52,10 +170,10 @@ export function changedKeys(before: Settings, after: Settings): string[] {
 
 /** Whether a running server takes over a changed value of the key with this path. */
 export function isTakenOver(path: string): boolean {
-  return takenOverAtRunTime.some((known) =>
-    known.endsWith("*") ? path.startsWith(known.slice(0, -1)) : known === path
-  );
+  return takenOver.has(path);
 }
+
+const takenOver: ReadonlySet<string> = new Set(takenOverAtReload);
 
 function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -63,7 +181,6 @@ function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Settings have durations in milliseconds, and some sections in others than the file. */
 function pathInFile(path: string): string {
-  if (path === "gateway.enabled") return "gateway";
   return path.replace(/^gateway\.(buffer|metrics|memory)\./, "$1.")
     .replace(/(connectionTimeout|heartbeatInterval|dedupWindow|logInterval)Ms$/, "$1");
 }

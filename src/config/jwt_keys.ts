@@ -77,6 +77,11 @@ export function isJwtOn(jwt: JwtConfig): boolean {
   return keyNames.some((name) => jwt[name] !== "");
 }
 
+/** The file that the keys come from; "" for none. */
+export function keyFileOf({ secretFile, publicKeyFile, jwksFile }: JwtConfig): string {
+  return secretFile || publicKeyFile || jwksFile;
+}
+
 /** Keys from two places, or signatures that the keys cannot make. */
 export function jwtConflicts(jwt: JwtConfig, placeOf: (path: string) => Place): Fault[] {
   const [first, second] = keyNames.filter((name) => jwt[name] !== "");

@@ -70,6 +70,8 @@ export interface TextsSpec extends Described {
   readonly membersMax: number;
   /** What each of them must be. */
   readonly member: { readonly pattern: RegExp; readonly allowed: string };
+  /** One that is refused may be a secret: it is not shown. */
+  readonly secret?: true;
 }
 
 /** Any number of fixed words. */

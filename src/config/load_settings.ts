@@ -212,7 +212,10 @@ function merge(
   if (isObject(document.gateway)) {
     const source = sourceOfFile(main.path ?? defaultConfigPath);
     const { listen: text } = document.gateway;
-    const beside = { source, host: document.http_host, port: document.http_port };
+    // What is overridden anyway is in nobody's way.
+    const besideOf = (key: "http_host" | "http_port") =>
+      isOverridden(key, { env, flags }) ? undefined : document[key];
+    const beside = { source, host: besideOf("http_host"), port: besideOf("http_port") };
     const conflict = listenConflict(text, beside);
     if (conflict !== undefined) faults.push(conflict);
     setListen(text, source);
@@ -237,6 +240,15 @@ function merge(
     set(path, typeof value === "string" ? valueOfText(spec, value) : value, `flag ${flagOf(path)}`);
   }
   return { document, places, notices, faults };
+}
+
+/** Whether a flag or the environment has the last word on where HTTP listens. */
+function isOverridden(
+  key: "http_host" | "http_port",
+  { env, flags }: Pick<LoadInput, "env" | "flags">,
+): boolean {
+  const isNamed = (path: string) => (env[environmentNameOf(path)] ?? "") !== "";
+  return flags[key] !== undefined || isNamed(key) || isNamed("gateway.listen");
 }
 
 function unknownVariable(name: string, known: readonly string[]): string {

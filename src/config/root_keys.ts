@@ -125,7 +125,7 @@ export const rootKeys: SpecsOf<RootSettings> = {
   metricsAllow: {
     kind: "addresses",
     default: [],
-    means: "Addresses besides loopback that may read the metrics over HTTP",
+    means: "Addresses besides loopback that may read the metrics over HTTP without a token",
   },
   lua_turn_ms: {
     kind: "ms",

@@ -169,7 +169,7 @@ function faultsOf(issues: readonly Issue[], placeOf: (path: string) => Place): F
       continue;
     }
     const spec = specs.get(path.replace(/\[\d+\]$/, ""));
-    const secret = spec?.kind === "text" && spec.secret === true;
+    const secret = (spec?.kind === "text" || spec?.kind === "texts") && spec.secret === true;
     // A value that breaks several rules is one fault: what is allowed says them all.
     if (faults.has(path)) continue;
     faults.set(

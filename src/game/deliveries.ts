@@ -14,7 +14,7 @@ const gatherMs = 8;
 export class Deliveries {
   readonly #clock: Clock;
   /** Bytes that may wait for one peer; more and it is slow. */
-  outboundBytesMax: number;
+  readonly outboundBytesMax: number;
   readonly #slow: (peer: GamePeer) => void;
   #dirty: GamePeer[] = [];
   #holdUntil = -Infinity;

@@ -112,12 +112,12 @@ export class GameServer implements PeerOwner {
     await this.#runner.stop();
   }
 
-  /** Another configuration, for what can be changed while the server runs. */
+  /** Another configuration, for what can be changed while the server runs: all of it but
+   * `outboundBytesMax`, which the TCP port has a part in. */
   configure(config: GameConfig): void {
     this.#config = config;
     this.#sessionRules = sessionRulesOf(config, this.#parts.zlib);
     this.#desk.configure(config);
-    this.deliveries.outboundBytesMax = config.outboundBytesMax;
     this.pending.timeoutMs = config.setupTimeoutSeconds * 1_000;
     this.handle({ kind: "settings", settings: gameSettings(config) });
   }

@@ -11,7 +11,7 @@ export interface GameSettings {
   readonly banWords: readonly string[];
   /** Minutes that the address of one who runs away is kept out; 0 for none. */
   readonly tempBanMinutes: number;
-  /** Read once, at the start. */
+  /** Another one counts from the next beat on. */
   readonly heartbeatMs: number;
   readonly chat: { readonly perSecond: number; readonly burst: number };
   readonly roomsMax: number;

@@ -60,13 +60,14 @@ export class Acknowledgements {
 
   /**
    * Whether a message with this id of this client is here already. `same` ones are acknowledged
-   * when the first is durable.
+   * when the first is durable; `unstored` ones are too, but the first is not, and nothing can be
+   * stored for now.
    */
   repetition(
     session: ClientSession,
     messageId: string,
     members: string | MessageBody,
-  ): "new" | "same" | "different" {
+  ): "new" | "same" | "different" | "unstored" {
     const { client } = session;
     const nowMs = this.#clock.monotonic();
     const { low, high } = hashMessageId(messageId);
@@ -76,8 +77,10 @@ export class Acknowledgements {
     const key = { low, high, bodyCrc, bodyBytes: body.length, nowMs };
     const found = this.#known.look(client.index, key);
     if (found.kind !== "same") return found.kind;
+    const isDurable = found.sequence <= this.#committed;
+    if (!isDurable && this.#log.trouble !== undefined) return "unstored";
     this.#counters.duplicatesDropped++;
-    if (found.sequence <= this.#committed) this.#acknowledge(session, messageId);
+    if (isDurable) this.#acknowledge(session, messageId);
     else this.#queue.push(found.sequence, session, { id: messageId, takenAtMs: nowMs });
     return "same";
   }

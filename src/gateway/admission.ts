@@ -129,7 +129,14 @@ function addressOfBehind({ trustedProxies }: GatewayConfig): AddressOf {
 /** undefined: any. */
 function allowedOrigins({ security }: GatewayConfig): ReadonlySet<string> | undefined {
   const origins = security.allowedOrigins.map(plainOrigin);
-  return origins.length === 0 || origins.includes("*") ? undefined : new Set(origins);
+  if (origins.length === 0 || origins.includes("*")) return undefined;
+  return new Set([...origins, ...origins.map(asBrowsersWrite)]);
+}
+
+/** Browsers leave out the port that is the scheme's own, and write names in ASCII. */
+function asBrowsersWrite(origin: string): string {
+  const written = URL.parse(origin)?.origin ?? "null";
+  return written === "null" ? origin : written;
 }
 
 function plainOrigin(origin: string): string {

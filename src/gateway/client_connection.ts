@@ -50,6 +50,8 @@ export class ClientConnection implements ClientSession, RingMember, Sender {
   client!: Client;
   /** Where the door keeps it; −1: nowhere. */
   ringPlace = -1;
+  /** On a monotonic clock. */
+  openedAtMs = 0;
   /** When a frame came last, on the door's clock. */
   heardAtMs = 0;
   /** Messages that it may send now, and until when that is worked out. */

@@ -44,7 +44,7 @@ export class Clients {
   /** Forgets a client that the gateway has nothing of any more. */
   tidy(client: Client): void {
     const isNeeded = client.session !== undefined || client.pendingUp > 0 ||
-      client.waitingCount > 0 || client.knownIds > 0;
+      client.waitingCount > 0 || client.knownIds > 0 || client.dying > 0;
     if (isNeeded || this.#byIndex[client.index] !== client) return;
     this.#byId.delete(client.id);
     this.#byIndex[client.index] = undefined;
@@ -65,6 +65,7 @@ export class Clients {
       chosenAt: 0,
       pendingUp: 0,
       onLink: 0,
+      dying: 0,
       waitingFirst: noSlot,
       waitingLast: noSlot,
       waitingCount: 0,

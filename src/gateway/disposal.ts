@@ -12,6 +12,11 @@ import type { Upstreams } from "./upstreams.ts";
  * on a link are passed over, and a link holds no more than its window. */
 const lookedAtMax = 100_000;
 
+/** One round for expired messages, with others served in between; the clock is read once in so many
+ * of them. */
+const roundMsMax = 10;
+const looksAClock = 64;
+
 /** What `tries` of a message can count. */
 const triesMax = 255;
 
@@ -30,6 +35,9 @@ export class Disposal {
   readonly #parts: DisposalParts;
   readonly #jumps: ClockJumps;
   #config: GatewayConfig;
+  /** Where the next round goes on; noSlot: with the oldest message. */
+  #next: Slot = noSlot;
+  #nextSequence = 0;
 
   constructor(parts: DisposalParts) {
     this.#parts = parts;
@@ -41,9 +49,12 @@ export class Disposal {
     this.#config = config;
   }
 
-  /** Gives up what has waited for too long. To be called about once a second. */
-  expire(): void {
-    const { log, clock, counters, downstream } = this.#parts;
+  /**
+   * Gives up what has waited for too long. To be called about once a second, and again soon where it
+   * answers that there is more of it.
+   */
+  expire(): boolean {
+    const { log, clock, counters } = this.#parts;
     const config = this.#config;
     const { ttlSeconds } = config.buffer;
     this.#jumps.look();
@@ -51,19 +62,28 @@ export class Disposal {
     const upBefore = ttlSeconds === 0 ? -Infinity : now - ttlSeconds * 1_000;
     const downBefore = now - config.waiting.ttlSeconds * 1_000;
     const newest = Math.max(upBefore, downBefore);
-    let slot = log.oldest;
-    for (let looked = 0; looked < lookedAtMax && slot !== noSlot; looked++) {
+    const endsAt = clock.monotonic() + roundMsMax;
+    const expiredBefore = counters.expired;
+    let isHeldUp = false;
+    let slot = this.#firstOfRound();
+    for (let looked = 1; slot !== noSlot; looked++) {
       const stamp = this.#jumps.asOfNow(log.stampMs(slot));
-      if (stamp >= newest) break;
-      const newer = log.newer(slot);
-      if (log.isUp(slot)) {
-        if (stamp < upBefore && !isOnLink(log, slot)) this.#takeOut(slot, "expired");
-      } else if (stamp < downBefore) {
-        counters.expired++;
-        downstream.drop(slot);
+      if (stamp >= newest) {
+        slot = noSlot;
+        break;
       }
+      const newer = log.newer(slot);
+      const isTooOld = stamp < (log.isUp(slot) ? upBefore : downBefore);
+      isHeldUp = isTooOld && !this.#expireOne(slot);
+      if (isHeldUp) break;
       slot = newer;
+      if (looked === lookedAtMax) break;
+      if (looked % looksAClock === 0 && clock.monotonic() >= endsAt) break;
     }
+    this.#next = slot;
+    if (slot === noSlot) return false;
+    this.#nextSequence = log.sequence(slot);
+    return isHeldUp || counters.expired > expiredBefore;
   }
 
   /** Makes room for one more message; false when all of them are under way. */
@@ -90,7 +110,8 @@ export class Disposal {
     const { log } = this.#parts;
     const tries = log.tries(slot);
     const { retries } = this.#config.buffer;
-    if (retries > 0 && tries >= retries) {
+    // One whose dead letter has no room for now is sent once more.
+    if (retries > 0 && tries >= retries && (!log.isAckAsked(slot) || log.canBury(slot))) {
       this.#giveUp(slot, "retries");
       return false;
     }
@@ -102,6 +123,25 @@ export class Disposal {
   forgetPending(client: Client): void {
     client.pendingUp--;
     if (client.pendingUp === 0 && client.session === undefined) this.#parts.clients.tidy(client);
+  }
+
+  #firstOfRound(): Slot {
+    const { log } = this.#parts;
+    const next = this.#next;
+    return next !== noSlot && log.isWaiting(next, this.#nextSequence) ? next : log.oldest;
+  }
+
+  /** False for one whose dead letter would have no room for now. */
+  #expireOne(slot: Slot): boolean {
+    const { log, counters, downstream } = this.#parts;
+    if (!log.isUp(slot)) {
+      counters.expired++;
+      downstream.drop(slot);
+    } else if (!isOnLink(log, slot)) {
+      if (log.isAckAsked(slot) && !log.canBury(slot)) return false;
+      this.#takeOut(slot, "expired");
+    }
+    return true;
   }
 
   #takeOut(slot: Slot, reason: "expired" | "overflow"): void {
@@ -116,8 +156,15 @@ export class Disposal {
     const client = clients.at(log.clientIndex(slot));
     if (reason === "overflow") counters.droppedOldest++;
     else counters.expired++;
-    if (log.isAckAsked(slot)) log.bury(slot, reason);
-    else log.release(slot);
+    if (!log.isAckAsked(slot)) {
+      log.release(slot);
+    } else {
+      client.dying++;
+      log.bury(slot, reason, () => {
+        client.dying--;
+        clients.tidy(client);
+      });
+    }
     this.forgetPending(client);
   }
 }

@@ -31,7 +31,7 @@ export interface DownstreamParts {
   readonly maxMessageSize: number;
   readonly history: MessageHistory;
   /** What may be held for a client whose history is on its way. */
-  readonly heldBytesMax: number;
+  heldBytesMax(): number;
   /** Whether a client with that id was seen not too long ago. */
   wasSeen(id: string): boolean;
 }
@@ -57,9 +57,9 @@ export class Downstream {
     this.replays = new HistoryReplays({
       ...parts,
       sendWaiting: (client) => this.sendWaiting(client),
-      sendOne: (session, text) => this.#sendOne(session, text),
+      sendOne: (session, text, origin) => this.#sendOne(session, text, origin),
       isBusy: (session) => this.#long.size > 0 && this.#long.isBusy(session),
-      keep: (client, message) => this.#keepHeld(client, message),
+      keep: (client, message) => this.#keepHeld(client, message, "last"),
     });
     this.transfers = new UpstreamTransfers({
       ...parts,
@@ -70,7 +70,7 @@ export class Downstream {
       ...parts,
       delivered: (client, slot) => this.#delivered(client, slot),
       sendHeld: (session, held) => this.#sendHeld(session, held),
-      keep: (client, message) => this.#keepHeld(client, message),
+      keepFirst: (client, message) => this.#keepHeld(client, message, "first"),
       finished: (session) => this.replays.drained(session),
     });
     const wanted = this.#acknowledged;
@@ -251,10 +251,14 @@ export class Downstream {
     if (!this.#keep(client, held, messageId)) counters.downstreamDropped++;
   }
 
-  #sendOne(session: ClientSession, text: string): "sent" | "slow" | "gone" {
+  #sendOne(
+    session: ClientSession,
+    text: string,
+    origin: LongOrigin,
+  ): "sent" | "slow" | "gone" {
     if (this.#long.size > 0 && this.#long.isBusy(session)) return "slow";
     if (!this.#read(session, text)) return "gone";
-    return this.#send(session, text, this.#message, undefined);
+    return this.#send(session, text, this.#message, origin);
   }
 
   /** Whether `#message` describes the text, as far as the client's connection needs that. */
@@ -279,15 +283,18 @@ export class Downstream {
   /** Whether a large message of an upstream would go to anybody. */
   #isWanted(target: UpstreamTarget, { clientId, messageId }: TransferStart): boolean {
     const { clients, upstreams, wasSeen } = this.#parts;
-    const client = clients.get(clientId);
-    if (client?.session === undefined) return messageId !== "" && wasSeen(clientId);
-    return upstreams.serves(target, client);
+    const isPresent = clients.get(clientId)?.session !== undefined;
+    if (!isPresent && (messageId === "" || !wasSeen(clientId))) return false;
+    const client = clients.named(clientId);
+    const isServed = upstreams.serves(target, client);
+    clients.tidy(client);
+    return isServed;
   }
 
-  #keepHeld(client: Client, held: HeldMessage): void {
+  #keepHeld(client: Client, held: HeldMessage, place: "first" | "last"): void {
     const message = this.#message;
     const isSound = readUpstreamMessage(held.text, message) === undefined;
-    if (isSound && this.#keep(client, held, message.messageId)) return;
+    if (isSound && this.#keep(client, held, message.messageId, place)) return;
     this.#parts.counters.downstreamDropped++;
   }
 
@@ -308,7 +315,12 @@ export class Downstream {
     return session.send(text);
   }
 
-  #keep(client: Client, held: HeldMessage, messageId: string): boolean {
+  #keep(
+    client: Client,
+    held: HeldMessage,
+    messageId: string,
+    place: "first" | "last" = "last",
+  ): boolean {
     const { mailbox, wasSeen } = this.#parts;
     const { text, stampMs, stampNs } = held;
     if (messageId === "" || !mailbox.hasRoom(client, text.length)) return false;
@@ -324,7 +336,8 @@ export class Downstream {
       body: text,
     });
     if (slot === noSlot) return false;
-    mailbox.push(client, slot);
+    if (place === "first") mailbox.pushFirst(client, slot);
+    else mailbox.push(client, slot);
     return true;
   }
 }

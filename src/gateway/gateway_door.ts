@@ -1,8 +1,6 @@
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
-  UpgradeDecision,
-  UpgradeRequest,
   WebSocketCompression,
   WebSocketConnection,
   WebSocketHandlers,
@@ -11,24 +9,24 @@ import type {
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import { welcomeFrame } from "../wire/gateway_frames.ts";
-import { Admission, type AdmissionFacts, type Refusal, refusalResponse } from "./admission.ts";
-import { bearerOffer, bearerProtocol } from "./bearer_offer.ts";
+import { Admission, type AdmissionFacts } from "./admission.ts";
 import { ClientConnection, type ConnectionOwner } from "./client_connection.ts";
 import type { ClientLedger } from "./client_ledger.ts";
+import { ConnectionEnds } from "./connection_ends.ts";
 import type { ConnectionFacts } from "./connection_facts.ts";
 import { ConnectionRing } from "./connection_ring.ts";
 import { ConnectionWatch } from "./connection_watch.ts";
 import { type DoorClose, doorClose } from "./door_close.ts";
+import { DoorEntrance } from "./door_entrance.ts";
 import { doorCompression, doorLimits } from "./door_limits.ts";
 import type { GatewayCore, GatewayCounters } from "./gateway_types.ts";
 import type { ClientIdentity } from "./identity/client_identity.ts";
-import type { TokenClaims } from "./identity/token_verifier.ts";
 import type { MemoryAccount } from "./memory_account.ts";
 import { MessageRate } from "./message_rate.ts";
 import { sendAway } from "./send_away.ts";
 import { SendRound } from "./send_round.ts";
 import { TokenSessions } from "./token_sessions.ts";
-import { parseUpgradeQuery, pathOf, type UpgradeQuery } from "./upgrade_query.ts";
+import type { UpgradeQuery } from "./upgrade_query.ts";
 
 export interface GatewayDoorOptions {
   readonly config: GatewayConfig;
@@ -41,7 +39,7 @@ export interface GatewayDoorOptions {
   readonly maxConnections: number;
   readonly memory: MemoryAccount;
   readonly ledger: ClientLedger;
-  /** Absent where no tokens are in use. */
+  /** Absent where no tokens are in use, for the time being. */
   readonly identity?: ClientIdentity | undefined;
 }
 
@@ -59,21 +57,21 @@ export class GatewayDoor implements ConnectionOwner {
   #maxConnections: number;
   readonly round: SendRound;
   readonly admission: Admission;
+  /** Why connections are over. */
+  readonly ends: ConnectionEnds;
   readonly #options: GatewayDoorOptions;
   readonly #core: GatewayCore;
   readonly #counters: GatewayCounters;
   readonly #ring = new ConnectionRing<ClientConnection>();
   readonly #watch: ConnectionWatch;
   readonly #rate: MessageRate;
-  /** Those that were let in and have not opened yet, which they may never do. */
-  readonly #arriving = new WeakMap<ClientConnection, UpgradeQuery>();
-  /** What the tokens of some of them say. */
-  readonly #claims = new WeakMap<ClientConnection, TokenClaims>();
-  readonly #tokens: TokenSessions | undefined;
+  readonly #entrance: DoorEntrance;
+  readonly #tokens: TokenSessions;
+  #identity: ClientIdentity | undefined;
   #isDraining = false;
 
   constructor(options: GatewayDoorOptions) {
-    const { config, core, counters, clock, ledger, identity } = options;
+    const { config, core, counters, clock, ledger } = options;
     this.#options = options;
     this.#core = core;
     this.#counters = counters;
@@ -82,6 +80,7 @@ export class GatewayDoor implements ConnectionOwner {
     this.#priorityMax = config.priorityMax;
     this.#outboundBytesMax = config.outboundBytesMax;
     this.#maxConnections = options.maxConnections;
+    this.ends = new ConnectionEnds(options);
     this.round = new SendRound(clock);
     this.admission = new Admission(config, ledger);
     ledger.connected = () => this.#connectedIds();
@@ -91,21 +90,29 @@ export class GatewayDoor implements ConnectionOwner {
       ring: this.#ring,
       end: (connection, close) => this.#end(connection, close),
     });
-    this.#tokens = identity && new TokenSessions({
-      identity,
+    this.#identity = options.identity;
+    this.#entrance = new DoorEntrance({
+      admission: this.admission,
+      counters,
+      identity: () => this.#identity,
+      facts: () => this.#facts(),
+      newConnection: (query) => new ClientConnection(this, query),
+    });
+    this.#tokens = new TokenSessions({
+      identity: () => this.#identity,
       clock,
       counters,
       end: (connection, close) => this.#end(connection, close),
     });
     this.handlers = {
-      upgrade: (request) => this.#upgrade(request),
+      upgrade: (request) => this.#entrance.upgrade(request),
       open: (webSocket) => this.#open(webSocket),
       message: (webSocket, message) => this.#message(webSocket.data, message),
       ping: (webSocket) => this.#watch.heard(webSocket.data),
       pong: (webSocket) => this.#watch.heard(webSocket.data),
       drain: (webSocket) => this.#watch.drained(webSocket.data),
-      close: (webSocket) => {
-        if (webSocket.data.isOpen) this.#leave(webSocket.data);
+      close: (webSocket, code, reason) => {
+        if (webSocket.data.isOpen) this.#leave(webSocket.data, { code, reason });
       },
     };
   }
@@ -119,8 +126,16 @@ export class GatewayDoor implements ConnectionOwner {
   }
 
   /** Other limits, also for those that are connected. The largest message stays what it was at the
-   * start, and so does whether messages are compressed. */
-  configure(config: GatewayConfig, { maxConnections }: { maxConnections: number }): void {
+   * start, and so does whether messages are compressed. Whoever is connected stays, whether it would
+   * need a token now or not, until its own is over. */
+  configure(
+    config: GatewayConfig,
+    { maxConnections, identity }: {
+      maxConnections: number;
+      identity: ClientIdentity | undefined;
+    },
+  ): void {
+    this.#identity = identity;
     this.#priorityMax = config.priorityMax;
     this.#outboundBytesMax = config.outboundBytesMax;
     this.#maxConnections = maxConnections;
@@ -197,61 +212,11 @@ export class GatewayDoor implements ConnectionOwner {
   }
 
   queryOf(connection: ClientConnection): UpgradeQuery | undefined {
-    return this.#arriving.get(connection);
+    return this.#entrance.queryOf(connection);
   }
 
   authenticate(connection: ClientConnection, text: string): boolean {
-    this.#tokens?.refresh(connection, text);
-    return this.#tokens !== undefined;
-  }
-
-  #upgrade(
-    request: UpgradeRequest,
-  ): UpgradeDecision<ClientConnection> | Promise<UpgradeDecision<ClientConnection>> {
-    if (pathOf(request.href) !== "/ws") {
-      const response = new Response(`{"error":"not found"}`, {
-        status: 404,
-        headers: { "content-type": "application/json" },
-      });
-      return { accept: false, response };
-    }
-    const query = parseUpgradeQuery(request.href);
-    const refusal = this.admission.refusal(request, query, this.#facts());
-    if (refusal !== undefined) return this.#refused(refusal);
-    const offered = bearerOffer(request.headers);
-    // Browsers end a connection on which no protocol of theirs was taken.
-    const protocol = offered === undefined ? {} : { protocol: bearerProtocol };
-    const { identity } = this.#options;
-    const token = offered || query.token;
-    if (identity === undefined || (token === "" && !identity.isRequired)) {
-      return this.#admit(query, protocol);
-    }
-    if (token === "") return this.#refused({ status: 401, error: "token required" });
-    return this.#prove(identity, token, { query, protocol });
-  }
-
-  async #prove(
-    identity: ClientIdentity,
-    token: string,
-    { query, protocol }: { query: UpgradeQuery; protocol: { protocol?: string } },
-  ): Promise<UpgradeDecision<ClientConnection>> {
-    const verdict = await identity.prove(token, query.clientId ?? "");
-    if (!verdict.ok) return this.#refused({ status: 401, error: verdict.problem });
-    return this.#admit(query, protocol, verdict.claims);
-  }
-
-  #admit(
-    query: UpgradeQuery,
-    protocol: { protocol?: string },
-    claims?: TokenClaims,
-  ): UpgradeDecision<ClientConnection> {
-    const isProven = claims !== undefined;
-    const refusal = this.admission.refusalOf(query, this.#facts(), { isProven });
-    if (refusal !== undefined) return this.#refused(refusal);
-    const connection = new ClientConnection(this, query);
-    this.#arriving.set(connection, query);
-    if (isProven) this.#claims.set(connection, claims);
-    return { accept: true, data: connection, ...protocol };
+    return this.#tokens.refresh(connection, text);
   }
 
   #factsOf(connection: ClientConnection): ConnectionFacts {
@@ -262,11 +227,6 @@ export class GatewayDoor implements ConnectionOwner {
       bufferedBytes: connection.bufferedBytes,
       silentMs: this.#watch.silentMs(connection),
     };
-  }
-
-  #refused(refusal: Refusal): UpgradeDecision<ClientConnection> {
-    if (refusal.error === "rate limit exceeded") this.#counters.rateLimitExceeded++;
-    return { accept: false, response: refusalResponse(refusal) };
   }
 
   #facts(): AdmissionFacts {
@@ -280,28 +240,29 @@ export class GatewayDoor implements ConnectionOwner {
 
   #open(webSocket: WebSocketConnection<ClientConnection>): void {
     const connection = webSocket.data;
-    const query = this.#arriving.get(connection);
+    const query = this.#entrance.queryOf(connection);
     const id = query?.clientId;
     if (query === undefined || id === undefined) return webSocket.terminate();
     this.#takeOver(id);
     // Tokens of several were found good before one of them opened.
     if (this.#ring.size >= this.#maxConnections) {
+      this.ends.refused(id, doorClose.full);
       return webSocket.close(doorClose.full.code, doorClose.full.reason);
     }
     const client = this.#core.clientNamed(id);
     connection.opened(client, webSocket);
+    connection.openedAtMs = this.#options.clock.monotonic();
     client.session = connection;
     this.#counters.connectionsTotal++;
     this.#ring.add(connection);
     this.#watch.joined(connection);
     this.#rate.fill(connection);
-    const { ledger, identity } = this.#options;
-    const claims = this.#claims.get(connection);
+    const { ledger } = this.#options;
+    const claims = this.#entrance.claimsOf(connection);
     if (claims !== undefined) {
-      this.#tokens?.opened(connection, claims);
-      this.#claims.delete(connection);
+      this.#tokens.opened(connection, claims);
       // From now on nobody gets at this id without a proof, whether it is here or away.
-      const isOpenOtherwise = !identity?.isRequired && !query.hasIdentity;
+      const isOpenOtherwise = !this.#identity?.isRequired && !query.hasIdentity;
       if (isOpenOtherwise && ledger.check(id, "") === "free") ledger.newToken(id);
     }
     if (query.hasIdentity) {
@@ -311,7 +272,7 @@ export class GatewayDoor implements ConnectionOwner {
     }
     ledger.arrived(id);
     this.#core.joined(connection);
-    this.#arriving.delete(connection);
+    this.#entrance.opened(connection);
   }
 
   *#connectedIds(): Iterable<string> {
@@ -350,19 +311,20 @@ export class GatewayDoor implements ConnectionOwner {
     else if (connection.isModern) connection.send(verdict.frame);
   }
 
-  #end(connection: ClientConnection, { code, reason }: DoorClose): void {
+  #end(connection: ClientConnection, close: DoorClose): void {
     if (!connection.isOpen) return;
-    this.#leave(connection);
-    connection.webSocket.close(code, reason);
+    this.#leave(connection, close);
+    connection.webSocket.close(close.code, close.reason);
   }
 
-  #leave(connection: ClientConnection): void {
+  #leave(connection: ClientConnection, close: DoorClose): void {
     const { client } = connection;
+    this.ends.ended(connection, close);
     connection.ended();
     this.#ring.remove(connection);
     this.#watch.left(connection);
     this.#rate.forget(connection);
-    this.#tokens?.left(connection);
+    this.#tokens.left(connection);
     if (client.session === connection) client.session = undefined;
     this.#options.ledger.departed(client.id);
     this.#core.left(connection);

@@ -65,16 +65,14 @@ const mebibyte = 2 ** 20;
 export function gatewayFigures(sources: FigureSources): Record<string, number> {
   const { counters, log, mailbox, forwardLatency, process, memoryBytes, memoryBytesMax } = sources;
   let open = 0;
-  let reconnects = 0;
   let pending = 0;
   let bufferedBytes = 0;
   for (const target of sources.upstreams.all()) {
     if (target.isOpen) open++;
-    reconnects += target.link?.reconnects ?? 0;
     bufferedBytes += target.link?.bufferedBytes ?? 0;
     pending += target.pending;
   }
-  counters.upstreamReconnects = reconnects;
+  counters.upstreamReconnects = sources.upstreams.reconnects;
   const history = sources.history.figures;
   const { oldest } = log;
   const oldestMs = oldest === noSlot ? 0 : Math.max(0, sources.nowMs - log.stampMs(oldest));

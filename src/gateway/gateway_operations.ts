@@ -71,6 +71,10 @@ export class GatewayOperations {
     clientId: string,
     { message, priority }: { message: OperatorMessage; priority: number },
   ): Promise<{ readonly isDurable: boolean; readonly refusal: ApiAnswer | undefined }> {
+    if (message.type === 2 && message.data === "ping") {
+      const refusal = { code: "bad_message", message: "the gateway answers pings itself" };
+      return { isDurable: false, refusal };
+    }
     const { core, log, clock } = this.#parts;
     const isAsked = message.messageId !== "" && log.isDurable;
     const session = new ApiSession(core.clientNamed(clientId), {
@@ -93,7 +97,7 @@ export class GatewayOperations {
     return records.map(({ isUp, stampMs, text }) => ({
       direction: isUp ? "up" : "down",
       time: new Date(stampMs).toISOString(),
-      message: isUp ? `{${text}}` : text,
+      message: shownMessage(isUp, text),
     }));
   }
 
@@ -132,15 +136,24 @@ export class GatewayOperations {
     return this.#parts.upstreams.changeRules(change);
   }
 
-  /** The newest last. Rejects with FileError. */
-  async deadLetters(count: number): Promise<readonly DeadLetter[]> {
-    return await this.#parts.log.deadLetters?.(count) ?? [];
+  /** The newest last, each message in JSON. Rejects with FileError. */
+  async deadLetters(count: number): Promise<DeadLetter[]> {
+    const letters = await this.#parts.log.deadLetters?.(count) ?? [];
+    return letters.map((letter) => ({
+      ...letter,
+      message: shownMessage(letter.direction === "up", letter.message),
+    }));
   }
 
   upstreams(): UpstreamFacts[] {
     return this.#parts.upstreams.all().filter(({ url }) => url !== "")
       .map(({ url, isOpen, pending }) => ({ url, isOpen, pending }));
   }
+}
+
+/** What clients send is kept as members, without what the gateway sets. */
+function shownMessage(isUp: boolean, text: string): string {
+  return isUp ? `{${text}}` : text;
 }
 
 function members({ data, messageId, contentType }: OperatorMessage): string {

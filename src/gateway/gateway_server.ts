@@ -1,23 +1,23 @@
+import { waitUntil } from "../base/wait_until.ts";
 import type { GatewayConfig } from "../config/gateway_config.ts";
 import { isJwtOn } from "../config/jwt_keys.ts";
 import { FrameBatch } from "../wire/websocket_frame.ts";
 import type { ClientIdentity } from "./identity/client_identity.ts";
-import { ClientLedger } from "./client_ledger.ts";
-import { Clients } from "./clients.ts";
+import type { ClientLedger } from "./client_ledger.ts";
+import type { Clients } from "./clients.ts";
 import { dedupPerClient, dedupTotal, DedupWindow } from "./dedup_window.ts";
 import { Downstream } from "./downstream.ts";
 import { emptyGatewayCounters } from "./gateway_counters.ts";
 import { GatewayDoor } from "./gateway_door.ts";
 import { gatewayFigures } from "./gateway_figures.ts";
 import { GatewayOperations } from "./gateway_operations.ts";
-import type { GatewayServerOptions } from "./gateway_options.ts";
+import type { GatewayPorts, GatewayServerOptions } from "./gateway_options.ts";
+import { type GatewayStores, openStores } from "./gateway_stores.ts";
 import type { GatewayCounters } from "./gateway_types.ts";
 import { GatewayUpkeep } from "./gateway_upkeep.ts";
 import type { LinkOwner } from "./link_types.ts";
-import { MessageHistory } from "./history/message_history.ts";
-import { openMessageLog, type RecoveredLog } from "./log/message_log.ts";
+import type { MessageHistory } from "./history/message_history.ts";
 import type { MessageLog } from "./log/message_log_types.ts";
-import { LogEvents } from "./log_events.ts";
 import { makeLink } from "./make_link.ts";
 import { Mailbox } from "./mailbox.ts";
 import { MemoryAccount } from "./memory_account.ts";
@@ -26,9 +26,11 @@ import { restoreMessages } from "./restore_messages.ts";
 import { StampClock } from "./stamp_clock.ts";
 import { type TargetOwner, UpstreamTarget } from "./upstream_target.ts";
 import { Upstreams } from "./upstreams.ts";
+import { UpstreamWays } from "./upstream_ways.ts";
 
-/** How often the end looks whether the upstreams have everything. */
-const lookAgainMs = 5;
+/** What the connections to upstreams get for their end when the time to drain is over: one that
+ * answers needs a few milliseconds, one that hangs holds nothing up. */
+const partingMsMax = 200;
 
 export type GatewayOpening =
   | { readonly ok: true; readonly gateway: GatewayServer }
@@ -52,8 +54,6 @@ export class GatewayServer {
   readonly operations: GatewayOperations;
   readonly counters: GatewayCounters = emptyGatewayCounters();
   readonly #options: GatewayServerOptions;
-  /** Reads its keys again when it is told to; absent where no tokens are in use. */
-  readonly identity: ClientIdentity | undefined;
   readonly #clients: Clients;
   readonly #ledger: ClientLedger;
   readonly #memory: MemoryAccount;
@@ -64,70 +64,23 @@ export class GatewayServer {
 
   /** Reads what the last run left, and begins to connect to the upstreams that it is for. */
   static async open(options: GatewayServerOptions): Promise<GatewayOpening> {
-    const { ports, config, logger } = options;
-    const identity = await openIdentity(options);
+    const identity = await openIdentity(options.config, options.ports);
     if (identity?.ok === false) return identity;
-    const { persistFile } = config.buffer;
-    const clients = new Clients(new DataView(ports.random.bytes(4).buffer).getInt32(0));
-    const ledger = new ClientLedger({
-      ...ports,
-      path: persistFile === "" ? "" : `${persistFile}.clients`,
-      ttlSeconds: config.waiting.ttlSeconds,
-      logger,
-      sha256: (bytes) => ports.crypto.sha256(bytes),
-    });
-    const owner = new LogEvents(clients);
-    const opened = await openMessageLog({
-      ...ports,
-      config: config.buffer,
-      files: ports.logFiles,
-      logger,
-      owner,
-    });
+    const opened = await openStores(options);
     if (!opened.ok) return opened;
-    const { report } = opened.recovered;
-    if (report.torn + report.corrupt + report.orphaned + report.renamed.length > 0) {
-      logger.warn({ ...report }, "the message log was damaged: what is whole was kept");
-    } else if (report.messages > 0) {
-      logger.info({ messages: report.messages }, "messages of the last run are sent now");
-    }
-    await ledger.open();
-    const history = await MessageHistory.open({
-      ...ports,
-      config: config.history,
-      persistFile,
-      fsync: config.buffer.fsync,
-      maxMemoryMB: config.memory.maxMemoryMB,
-      files: ports.logFiles,
-      logger,
-    });
-    const gateway = new GatewayServer(options, {
-      history,
-      clients,
-      ledger,
-      ...opened,
-      identity: identity?.identity,
-    });
-    owner.core = gateway.core;
+    const gateway = new GatewayServer(options, opened.stores, identity?.identity);
+    opened.stores.logEvents.core = gateway.core;
     return { ok: true, gateway };
   }
 
   private constructor(
     options: GatewayServerOptions,
-    parts: {
-      history: MessageHistory;
-      clients: Clients;
-      ledger: ClientLedger;
-      log: MessageLog;
-      recovered: RecoveredLog;
-      identity: ClientIdentity | undefined;
-    },
+    { history, clients, ledger, log, recovered }: GatewayStores,
+    identity: ClientIdentity | undefined,
   ) {
     const { ports, config } = options;
     const { clock } = ports;
-    const { history, clients, ledger, log, recovered, identity } = parts;
     this.history = history;
-    this.identity = identity;
     const { counters } = this;
     this.log = log;
     this.#options = options;
@@ -150,6 +103,7 @@ export class GatewayServer {
       sha256: () => ports.crypto.newSha256(),
     };
     const batch = new FrameBatch((count) => ports.random.bytes(count));
+    const ways = new UpstreamWays();
     const upstreams = this.upstreams = new Upstreams(config.routes, {
       log,
       clients,
@@ -165,7 +119,7 @@ export class GatewayServer {
             this.upstreams?.reachChanged();
           },
         };
-        target.connect(makeLink(options, { target, owner: events, batch }));
+        target.connect(makeLink(options, { target, owner: events, batch, memory, ways }));
         return target;
       },
     });
@@ -176,7 +130,7 @@ export class GatewayServer {
       crypto: ports.crypto,
       memory,
       maxMessageSize: config.maxMessageSize,
-      heldBytesMax: config.outboundBytesMax,
+      heldBytesMax: () => this.#config.outboundBytesMax,
       log,
       clients,
       upstreams,
@@ -256,7 +210,8 @@ export class GatewayServer {
       history: this.history,
       ackLatency: this.core.acknowledgements.latency,
       forwardLatency: this.core.forwardLatency,
-      bufferCapacity: config.buffer.size,
+      // This one stays what it was at the start.
+      bufferCapacity: this.#options.config.buffer.size,
       connections: this.door.size,
       memoryBytes: this.#memory.totalBytes,
       memoryBytesMax: this.#memory.limitBytes,
@@ -272,28 +227,29 @@ export class GatewayServer {
 
   /**
    * Takes over what can change while it runs, and keeps all connections: routes, limits, times and
-   * what becomes of messages that wait. Resolves when messages that wait are on their new ways.
-   * When it cannot, nothing has changed.
+   * what becomes of messages that wait, who needs a token. Resolves when messages that wait are on
+   * their new ways. When it cannot, nothing has changed.
    */
   async configure(
     config: GatewayConfig,
     { maxConnections }: { maxConnections: number },
   ): Promise<GatewayChange> {
-    const keysRefused = isJwtOn(config.jwt) ? await this.identity?.reload(config.jwt) : undefined;
-    if (keysRefused !== undefined) return { ok: false, reason: keysRefused };
+    const opened = await openIdentity(config, this.#options.ports);
+    if (opened?.ok === false) return opened;
     const hasOtherRules = !await this.upstreams.hasRules(config.routes);
     if (hasOtherRules) {
       const reason = await this.upstreams.replaceRules(config.routes);
       if (reason !== undefined) return { ok: false, reason };
     }
     this.#config = config;
-    this.door.configure(config, { maxConnections });
+    this.door.configure(config, { maxConnections, identity: opened?.identity });
     this.core.configure(config);
     this.#memory.configure(config.memory);
     this.#mailbox.configure(config.waiting);
     this.#ledger.configure(config.waiting);
-    this.history.reconfigure(config.history);
-    this.#upkeep.summarise(summaryMs(config));
+    this.history.reconfigure(config.history, config.memory);
+    const { enabled } = this.#options.config.metrics;
+    this.#upkeep.summarise(summaryMs({ ...config, metrics: { ...config.metrics, enabled } }));
     return { ok: true, hasOtherRules };
   }
 
@@ -305,13 +261,17 @@ export class GatewayServer {
 
   /**
    * Stops in order: what was read is stored and acknowledged, upstreams get what waits for them,
-   * clients are sent away within `drainMs`. What is not delivered then stays in the log.
+   * clients are sent away within `drainMs`. What is not delivered then stays in the log, and nothing
+   * waits for an upstream any longer.
    */
   async stop(drainMs: number): Promise<void> {
+    const { clock } = this.#options.ports;
+    const endsAt = clock.monotonic() + drainMs;
+    const leftMs = () => Math.max(0, endsAt - clock.monotonic());
     this.startDraining();
     await this.log.flush();
-    await Promise.all([this.door.closeAll(drainMs), this.#sendWhatWaits(drainMs)]);
-    await Promise.all(this.upstreams.all().map((target) => target.link?.stop()));
+    await Promise.all([this.door.closeAll(leftMs()), this.#sendWhatWaits(leftMs())]);
+    await this.upstreams.leaveAll(Math.max(partingMsMax, leftMs()));
     this.#upkeep.stop();
     await Promise.all([this.log.close(), this.#ledger.close(), this.history.close()]);
   }
@@ -319,11 +279,8 @@ export class GatewayServer {
   /** Waits until upstreams that can be reached have all that is for them. */
   async #sendWhatWaits(msMax: number): Promise<void> {
     const { clock } = this.#options.ports;
-    const giveUpAt = clock.monotonic() + msMax;
     const isDone = () => !this.upstreams.all().some(({ isOpen, pending }) => isOpen && pending > 0);
-    while (clock.monotonic() < giveUpAt && !isDone()) {
-      await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
-    }
+    await waitUntil(clock, isDone, msMax);
   }
 
   #newDedupWindow(): DedupWindow {
@@ -341,7 +298,7 @@ export class GatewayServer {
 }
 
 /** What is for tokens is loaded where they are in use. */
-async function openIdentity({ config, ports }: GatewayServerOptions) {
+async function openIdentity(config: GatewayConfig, ports: GatewayPorts) {
   if (!isJwtOn(config.jwt)) return undefined;
   const { ClientIdentity } = await import("./identity/client_identity.ts");
   return await ClientIdentity.open(config.jwt, ports);

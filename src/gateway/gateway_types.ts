@@ -22,6 +22,8 @@ export interface Client extends LogClient {
   pendingUp: number;
   /** Of them, those that a link has taken. */
   onLink: number;
+  /** Those that are being written to the dead letters. */
+  dying: number;
   /** First and last message that waits for its return. */
   waitingFirst: Slot;
   waitingLast: Slot;

@@ -17,7 +17,8 @@ const ticksPerExpiry = 10;
 const ticksPerPeriod = 300;
 
 /** When so much more waits than before, and no more comes, what taking it in has left is collected:
- * the engine would keep it for long, as nothing calls for it any more. */
+ * the engine would keep it for long, as nothing calls for it any more. It stops the thread for 2 to
+ * 6 ms with 19,000 clients (`BUN_JSC_logGC=1`). */
 const collectAtBytes = 32 << 20;
 const calmBytesASecond = 1 << 20;
 
@@ -62,6 +63,8 @@ export class GatewayUpkeep {
   readonly #parts: UpkeepParts;
   readonly #stopTicks: () => void;
   #stopSummaries = () => {};
+  /** More messages are too old than one round takes. */
+  #isExpiring = false;
   #bytesBefore = 0;
   #bytesCollected = 0;
 
@@ -101,8 +104,9 @@ export class GatewayUpkeep {
     // Behind a disk that hangs, delivered messages stay as well.
     memory.set("queues", Math.max(log.bytes, log.unwrittenBytes) - mailbox.bytes);
     memory.set("history", history.memoryBytes + replays.heldBytes);
-    if (ticks % ticksPerExpiry === 0) {
-      core.disposal.expire();
+    const isSecond = ticks % ticksPerExpiry === 0;
+    if (isSecond || this.#isExpiring) this.#isExpiring = core.disposal.expire();
+    if (isSecond) {
       core.expireTransfers();
       upstreams.leaveUnnamed();
       history.tick();

@@ -11,7 +11,7 @@ import type { Client, ClientSession, GatewayCounters } from "./gateway_types.ts"
 import type { HistorySlice } from "./history/history_slice.ts";
 import type { HistoryRecord } from "./history/history_types.ts";
 import { historyCountDefault, type MessageHistory } from "./history/message_history.ts";
-import { type MessageLog, noSlot } from "./log/message_log_types.ts";
+import { type MessageLog, noSlot, type Slot } from "./log/message_log_types.ts";
 import type { Mailbox } from "./mailbox.ts";
 
 /** Of a piece that is read and sent at once. */
@@ -41,11 +41,16 @@ export interface HistoryReplaysParts {
   readonly clock: Clock;
   readonly counters: GatewayCounters;
   /** What may be held for one client. */
-  readonly heldBytesMax: number;
+  heldBytesMax(): number;
   /** Sends what waits for a client, as far as it takes it. */
   sendWaiting(client: Client): void;
-  /** Sends one message of an upstream, in the form that the client asked for. */
-  sendOne(session: ClientSession, text: string): "sent" | "slow" | "gone";
+  /** Sends one message of an upstream, in the form that the client asked for. `origin`: where it
+   * waits, which it leaves by itself if it goes in pieces, or what is kept if its connection breaks. */
+  sendOne(
+    session: ClientSession,
+    text: string,
+    origin: Slot | HeldMessage | undefined,
+  ): "sent" | "slow" | "gone";
   /** Whether a message goes to it in pieces: nothing else may come in between, and `drained`
    * follows. */
   isBusy(session: ClientSession): boolean;
@@ -139,7 +144,7 @@ export class HistoryReplays {
     const replay = this.#replays.get(client);
     if (replay === undefined) return false;
     const bytes = message.text.length;
-    if (replay.held.length > 0 && replay.heldBytes + bytes > this.#parts.heldBytesMax) {
+    if (replay.held.length > 0 && replay.heldBytes + bytes > this.#parts.heldBytesMax()) {
       replay.session.close(doorClose.slow.code, doorClose.slow.reason);
       return false;
     }
@@ -224,6 +229,8 @@ export class HistoryReplays {
   /** Sends messages that were read; false when the client takes no more for now. */
   #sendLoaded(replay: Replay, records: (HistoryRecord | undefined)[]): boolean {
     const { session } = replay;
+    const { isBusy, sendOne } = this.#parts;
+    const slots = this.#slotsOf(session.client, records);
     const head = `{"clientId":${quoteJson(session.client.id)},"timestamp":`;
     const texts: string[] = [];
     let isLarge = false;
@@ -236,21 +243,28 @@ export class HistoryReplays {
     if (isLarge || session.isRaw) {
       for (; done < texts.length; done++) {
         const text = texts[done]!;
-        if (text === "") continue;
-        const isOwn = records[done]!.isUp && !session.takesChunks;
-        const outcome = isOwn ? session.send(text) : this.#parts.sendOne(session, text);
+        const record = records[done];
+        if (record === undefined) continue;
+        const isOwn = record.isUp && !session.takesChunks;
+        const outcome = isOwn ? session.send(text) : sendOne(session, text, slots.get(record));
         if (outcome !== "sent") break;
+        if (isBusy(session)) slots.delete(record);
       }
     } else {
       const present = texts.filter((text) => text !== "");
       if (present.length === 0 || session.sendAll(present) === "sent") done = texts.length;
     }
-    this.#sent(replay, records.slice(0, done));
+    this.#sent(replay, records.slice(0, done), slots);
     replay.loaded = done < records.length ? records.slice(done) : undefined;
     return replay.loaded === undefined;
   }
 
-  #sent(replay: Replay, records: readonly (HistoryRecord | undefined)[]): void {
+  #sent(
+    replay: Replay,
+    records: readonly (HistoryRecord | undefined)[],
+    slots: ReadonlyMap<HistoryRecord, Slot>,
+  ): void {
+    const { log, mailbox } = this.#parts;
     replay.at += records.length;
     for (const record of records) {
       if (record === undefined) {
@@ -260,38 +274,44 @@ export class HistoryReplays {
       replay.sent++;
       replay.first ??= record;
       replay.last = record;
+      // What was sent does not wait any more.
+      const slot = slots.get(record);
+      if (slot === undefined) continue;
+      mailbox.remove(replay.session.client, slot);
+      log.release(slot);
     }
-    this.#takeFromWaiting(replay.session.client, records);
   }
 
-  /** What was sent does not wait any more. */
-  #takeFromWaiting(client: Client, records: readonly (HistoryRecord | undefined)[]): void {
-    const { log, mailbox } = this.#parts;
-    if (client.waitingFirst === noSlot) return;
-    const sent = new Map<string, string>();
+  /** Where messages wait that are to be sent from the history. */
+  #slotsOf(
+    client: Client,
+    records: readonly (HistoryRecord | undefined)[],
+  ): Map<HistoryRecord, Slot> {
+    const { log } = this.#parts;
+    const slots = new Map<HistoryRecord, Slot>();
+    if (client.waitingFirst === noSlot) return slots;
+    const byKey = new Map<string, HistoryRecord>();
     for (const record of records) {
-      if (record !== undefined && !record.isUp) {
-        sent.set(keyOf(record.stampMs, record.stampNs, record.idLow), record.text);
-      }
+      if (record === undefined || record.isUp) continue;
+      byKey.set(keyOf(record.stampMs, record.stampNs, record.idLow), record);
     }
-    for (let slot = client.waitingFirst; slot !== noSlot;) {
-      const next = log.next(slot);
-      const text = sent.get(keyOf(log.stampMs(slot), log.stampNs(slot), log.idLow(slot)));
-      // Of a large message only the metadata was sent: the whole still waits.
-      if (text !== undefined && log.bodyBytes(slot) <= text.length * utf8BytesAUnit) {
-        mailbox.remove(client, slot);
-        log.release(slot);
-      }
-      slot = next;
+    for (let slot = client.waitingFirst; slot !== noSlot; slot = log.next(slot)) {
+      const record = byKey.get(keyOf(log.stampMs(slot), log.stampNs(slot), log.idLow(slot)));
+      if (record === undefined) continue;
+      // Of a large message only the metadata is here: the whole still waits.
+      const mayBeSame = log.bodyBytes(slot) <= record.text.length * utf8BytesAUnit;
+      if (mayBeSame && log.bodyText(slot) === record.text) slots.set(record, slot);
     }
+    return slots;
   }
 
   /** True when nothing is held any more. */
   #sendHeld(replay: Replay): boolean {
     const { counters, sendOne } = this.#parts;
     let sent = 0;
-    for (const { text } of replay.held) {
-      if (sendOne(replay.session, text) !== "sent") break;
+    for (const message of replay.held) {
+      const { text } = message;
+      if (sendOne(replay.session, text, message) !== "sent") break;
       sent++;
       counters.downstreamMessages++;
       replay.heldBytes -= text.length;

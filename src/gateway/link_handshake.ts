@@ -1,4 +1,4 @@
-import { sha1 } from "../base/sha1.ts";
+import type { CryptoPort } from "../ports/crypto.ts";
 import { encodeUtf8 } from "../wire/utf8.ts";
 import { base64, type UpstreamAddress } from "./upstream_url.ts";
 
@@ -14,8 +14,8 @@ export function handshakeKey(random: Uint8Array): string {
 }
 
 /** The `Sec-WebSocket-Accept` that belongs to a key (RFC 6455 §4.2.2). */
-export function acceptOf(key: string): string {
-  return base64(sha1(encodeUtf8(key + ACCEPT_GUID)));
+export function acceptOf(key: string, crypto: Pick<CryptoPort, "sha1">): string {
+  return base64(crypto.sha1(encodeUtf8(key + ACCEPT_GUID)));
 }
 
 /** A client's opening handshake (RFC 6455 §4.1). */
@@ -44,9 +44,10 @@ export function headEnd(bytes: Uint8Array, from: number): number {
 
 /**
  * Why an answer to the handshake is none that opens a WebSocket (RFC 6455 §4.1), in a few words for
- * the log; undefined when it is. Redirections are not followed: an upstream is named by its own URL.
+ * the log; undefined when it is. `accept` is the one that belongs to the key. Redirections are not
+ * followed: an upstream is named by its own URL.
  */
-export function judgeHandshake(head: string, key: string): string | undefined {
+export function judgeHandshake(head: string, accept: string): string | undefined {
   const [statusLine = "", ...lines] = head.split("\r\n");
   const status = statusOf(statusLine);
   if (status === undefined) return "its answer is not HTTP/1.1";
@@ -61,7 +62,7 @@ export function judgeHandshake(head: string, key: string): string | undefined {
   }
   const connection = headers.get("connection")?.toLowerCase().split(",") ?? [];
   if (!connection.some((option) => option.trim() === "upgrade")) return "it did not say upgrade";
-  if (headers.get("sec-websocket-accept") !== acceptOf(key)) {
+  if (headers.get("sec-websocket-accept") !== accept) {
     return "its Sec-WebSocket-Accept does not fit the key";
   }
   for (const name of ["sec-websocket-extensions", "sec-websocket-protocol"]) {

@@ -1,4 +1,5 @@
 import type { LinkEnd, LinkState } from "./link_types.ts";
+import type { UpstreamWay } from "./upstream_ways.ts";
 
 /** Times of a link, in milliseconds. */
 export const linkTimes = {
@@ -64,12 +65,14 @@ export class LinkLife {
   #pingDueAt = Infinity;
   #blockedSince = Infinity;
   #confirmedBy: ConfirmedBy;
-  #hasAckedBefore = false;
+  readonly #way: UpstreamWay;
   #hasAckedHere = false;
   #noAckAt = Infinity;
 
-  constructor(options: { upstreamAck: "auto" | "required" | "none" }) {
+  /** `way` is what is known of the upstream, from this link and from others before it. */
+  constructor(options: { upstreamAck: "auto" | "required" | "none"; way?: UpstreamWay }) {
     this.#upstreamAck = options.upstreamAck;
+    this.#way = options.way ?? { confirmedBy: undefined };
     this.#confirmedBy = this.#firstGuess();
   }
 
@@ -136,7 +139,8 @@ export class LinkLife {
   held(now: number): void {
     if (this.#upstreamAck !== "auto" || this.#hasAckedHere || this.#noAckAt !== Infinity) return;
     if (this.#confirmedBy === "pongs") return;
-    this.#noAckAt = now + (this.#hasAckedBefore ? linkTimes.missedAckMs : linkTimes.firstAckMs);
+    const hasAcked = this.#way.confirmedBy === "acks";
+    this.#noAckAt = now + (hasAcked ? linkTimes.missedAckMs : linkTimes.firstAckMs);
   }
 
   /** An acknowledgement came. */
@@ -144,8 +148,8 @@ export class LinkLife {
     this.#isProven = true;
     if (this.#unansweredSince !== Infinity) this.#unansweredSince = now;
     if (this.#upstreamAck !== "auto") return;
-    this.#hasAckedBefore = this.#hasAckedHere = true;
-    this.#confirmedBy = "acks";
+    this.#hasAckedHere = true;
+    this.#way.confirmedBy = this.#confirmedBy = "acks";
     this.#noAckAt = Infinity;
   }
 
@@ -205,7 +209,8 @@ export class LinkLife {
     }
     if (now >= this.#noAckAt) {
       this.#noAckAt = Infinity;
-      this.#hasAckedBefore = false;
+      // One that once did may be another program now, or hang: the next connection is asked anew.
+      this.#way.confirmedBy = this.#way.confirmedBy === "acks" ? undefined : "pongs";
       this.#confirmedBy = "pongs";
       return { kind: "confirm_held" };
     }
@@ -224,7 +229,7 @@ export class LinkLife {
 
   #firstGuess(): ConfirmedBy {
     if (this.#upstreamAck === "none") return "pongs";
-    return this.#upstreamAck === "required" || this.#hasAckedBefore ? "acks" : "undecided";
+    return this.#upstreamAck === "required" ? "acks" : this.#way.confirmedBy ?? "undecided";
   }
 }
 

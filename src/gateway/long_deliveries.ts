@@ -40,13 +40,13 @@ export interface LongDeliveriesParts {
   readonly crypto: CryptoPort;
   readonly memory: MemoryAccount;
   /** Of messages that wait for one client behind a long one. */
-  readonly heldBytesMax: number;
+  heldBytesMax(): number;
   /** A long message that waited is delivered. */
   delivered(client: Client, slot: Slot): void;
   /** Sends what was held behind a long message; it may be long itself. */
   sendHeld(session: ClientSession, message: HeldMessage): "sent" | "slow" | "gone";
-  /** The client's connection has gone, and this was not sent. */
-  keep(client: Client, message: HeldMessage): void;
+  /** This cannot be sent now: it is to wait, before all that came for the client meanwhile. */
+  keepFirst(client: Client, message: HeldMessage): void;
   /** All that was held is sent: the connection takes more. */
   finished(session: ClientSession): void;
 }
@@ -56,6 +56,8 @@ export interface LongDeliveriesParts {
 export class LongDeliveries {
   readonly #parts: LongDeliveriesParts;
   readonly #deliveries = new Map<ClientSession, Delivery>();
+  /** Connections that have a long message waiting for which there was no memory. */
+  readonly #roomless = new Set<ClientSession>();
 
   constructor(parts: LongDeliveriesParts) {
     this.#parts = parts;
@@ -70,7 +72,7 @@ export class LongDeliveries {
   }
 
   /** Sends a message in chunks, if it is to be: `begun`: it is on its way now; `full`: too much is
-   * waiting here; `whole`: it goes as it is. `message` was read from the text. */
+   * waiting here, and `finished` follows; `whole`: it goes as it is. `message` was read from the text. */
   begin(
     session: ClientSession,
     text: string,
@@ -79,7 +81,11 @@ export class LongDeliveries {
   ): "begun" | "full" | "whole" {
     if (!session.takesChunks || !isLargerThan(text, wholeBytesMax)) return "whole";
     const { memory } = this.#parts;
-    if (memory.totalBytes + text.length > memory.limitBytes) return "full";
+    // One goes in any case: nothing else would ever make room for one that is too large.
+    if (this.#deliveries.size > 0 && memory.totalBytes + text.length > memory.limitBytes) {
+      this.#roomless.add(session);
+      return "full";
+    }
     const source = ChunkedText.of(text, message);
     if (source === undefined) return "whole";
     this.beginWith(session, source, origin);
@@ -113,8 +119,9 @@ export class LongDeliveries {
     const delivery = this.#deliveries.get(session);
     if (delivery === undefined) return "free";
     const bytes = message.text.length;
-    const { heldBytesMax, memory } = this.#parts;
-    if (delivery.held.length > 0 && delivery.heldBytes + bytes > heldBytesMax) return "full";
+    const { memory } = this.#parts;
+    const bytesMax = this.#parts.heldBytesMax();
+    if (delivery.held.length > 0 && delivery.heldBytes + bytes > bytesMax) return "full";
     if (memory.totalBytes + bytes > memory.limitBytes) return "full";
     delivery.held.push(message);
     delivery.heldBytes += bytes;
@@ -139,12 +146,12 @@ export class LongDeliveries {
 
   /** A connection is over: what was not sent waits for the next one. */
   left(session: ClientSession): void {
+    this.#roomless.delete(session);
     const delivery = this.#deliveries.get(session);
     if (delivery === undefined) return;
     this.#end(delivery);
-    const { client } = session;
-    if (typeof delivery.origin === "object") this.#parts.keep(client, delivery.origin);
-    for (const message of delivery.held) this.#parts.keep(client, message);
+    const { origin, held } = delivery;
+    this.#keepAll(session, typeof origin === "object" ? [origin, ...held] : held);
   }
 
   #later(delivery: Delivery): void {
@@ -171,28 +178,41 @@ export class LongDeliveries {
 
   /** The long message is gone; what came meanwhile follows, as far as it goes. */
   #sent(delivery: Delivery): void {
-    const { delivered, sendHeld, keep, finished } = this.#parts;
+    const { delivered, sendHeld, finished } = this.#parts;
     const { session, origin, held } = delivery;
     this.#end(delivery);
     if (typeof origin === "number" && origin !== noSlot) delivered(session.client, origin);
     for (let at = 0; at < held.length; at++) {
       const message = held[at] as HeldMessage;
-      const next = this.#deliveries.get(session);
-      if (next !== undefined) {
-        if (this.hold(session, message) === "full") keep(session.client, message);
-      } else if (sendHeld(session, message) !== "sent") {
-        for (const rest of held.slice(at)) keep(session.client, rest);
-        return;
-      }
+      // One of them may be long itself.
+      const place = this.hold(session, message);
+      if (place === "held") continue;
+      if (place === "free" && sendHeld(session, message) === "sent") continue;
+      return this.#keepAll(session, held.slice(at));
     }
     if (!this.isBusy(session)) finished(session);
+  }
+
+  #keepAll({ client }: ClientSession, messages: readonly HeldMessage[]): void {
+    for (const message of messages.toReversed()) this.#parts.keepFirst(client, message);
   }
 
   #end(delivery: Delivery): void {
     delivery.state = "over";
     this.#deliveries.delete(delivery.session);
+    if (this.#roomless.size > 0) this.#parts.clock.soon(() => this.#tryAgain());
     this.#parts.memory.add("transfers", -delivery.source.length - delivery.heldBytes);
     delivery.source.free();
+  }
+
+  #tryAgain(): void {
+    const sessions = [...this.#roomless];
+    this.#roomless.clear();
+    for (const session of sessions) {
+      if (session.client.session === session && !this.isBusy(session)) {
+        this.#parts.finished(session);
+      }
+    }
   }
 }
 

@@ -50,6 +50,18 @@ export class Mailbox {
     this.#account(client, 1, log.bodyBytes(slot));
   }
 
+  /** Puts a message of the log before those that wait for the client already: they came later. */
+  pushFirst(client: Client, slot: Slot): void {
+    const log = this.#log;
+    const first = client.waitingFirst;
+    log.setPrevious(slot, noSlot);
+    log.setNext(slot, first);
+    if (first === noSlot) client.waitingLast = slot;
+    else log.setPrevious(first, slot);
+    client.waitingFirst = slot;
+    this.#account(client, 1, log.bodyBytes(slot));
+  }
+
   /** Takes a message out, wherever it stands. */
   remove(client: Client, slot: Slot): void {
     const log = this.#log;

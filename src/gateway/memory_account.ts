@@ -1,3 +1,5 @@
+import type { FrameRoom } from "../wire/websocket_parser.ts";
+
 /** What the gateway keeps bytes for. */
 export type MemoryKind = "queues" | "waiting" | "transfers" | "history" | "outbound";
 
@@ -72,6 +74,14 @@ export class MemoryAccount {
     return this.#refuses === "large" && bytes <= smallMessageBytesMax;
   }
 
+  /** Whether so many bytes may be promised to one who has not sent them yet. What is large goes up to
+   * the watermark, unless it is larger by itself: nobody's promises must keep small messages out. */
+  hasRoom(bytes: number): boolean {
+    const isSmall = bytes <= smallMessageBytesMax;
+    const most = isSmall || bytes > this.#watermarkBytes ? this.#limitBytes : this.#watermarkBytes;
+    return this.admits(bytes) && this.#total + bytes <= most;
+  }
+
   #judge(): void {
     if (this.#total >= this.#limitBytes) this.#refuses = "all";
     else if (this.#refuses === "nothing" && this.#total > this.#watermarkBytes) {
@@ -80,4 +90,16 @@ export class MemoryAccount {
       this.#refuses = "nothing";
     }
   }
+}
+
+/** Counts large messages of upstreams while they come in, as the transfers that they are. */
+export function transferRoom(memory: MemoryAccount): FrameRoom {
+  return {
+    reserve: (bytes) => {
+      if (!memory.admits(bytes) || memory.totalBytes + bytes > memory.limitBytes) return false;
+      memory.add("transfers", bytes);
+      return true;
+    },
+    giveBack: (bytes) => memory.add("transfers", -bytes),
+  };
 }

@@ -87,7 +87,8 @@ export class MessageGateway implements GatewayCore, TargetOwner {
 
   /** What can change while it runs. */
   configure(config: GatewayConfig): void {
-    this.#buffer = config.buffer;
+    // What the buffer holds is settled at the start.
+    this.#buffer = { ...this.#buffer, overflow: config.buffer.overflow };
     this.disposal.configure(config);
   }
 
@@ -215,15 +216,15 @@ export class MessageGateway implements GatewayCore, TargetOwner {
       this.#counters.largeMessages++;
       this.#counters.largeMessageBytes += bytes;
     }
-    if (message.wantsAck && this.#log.trouble !== undefined) {
-      this.#refuse(session, "store_unavailable", storeFails, messageId);
-      return;
-    }
     if (message.wantsAck) {
       const repetition = this.acknowledgements.repetition(session, messageId, members);
       if (repetition === "same") return;
       if (repetition === "different") {
         this.#refuse(session, "duplicate_id", "another message had this id", messageId);
+        return;
+      }
+      if (this.#log.trouble !== undefined) {
+        this.#refuse(session, "store_unavailable", storeFails, messageId);
         return;
       }
     }

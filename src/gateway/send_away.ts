@@ -4,19 +4,19 @@ import { reconnectFrame } from "../wire/gateway_frames.ts";
 import type { ClientConnection } from "./client_connection.ts";
 import type { ConnectionRing } from "./connection_ring.ts";
 
-/** Distance of the steps in which clients are sent away. */
-const goodbyeEveryMs = 50;
+/** Least distance of the steps in which clients are sent away; of few clients each has its own. This
+ * often it is looked whether anybody is left. */
+const goodbyeMsMin = 50;
 
-/** How many are sent away at once at least, and at most, where they need not go one by one. */
-const goodbyesMin = 1;
-const goodbyesMax = 500;
+/** How many are sent away in one turn of the event loop where there is no time to spread them. */
+const goodbyesATurn = 500;
 
 /** When a client that is sent away should come back: not all of them at once. */
 const returnMsMin = 500;
 const returnMsSpreadMin = 4_500;
 
-/** Sends everybody away, evenly spread over `spreadMs`: those who understand it are asked to come
- * back. Resolves when all are gone. */
+/** Sends everybody away, evenly spread over `spreadMs`, the last one at its end: those who understand
+ * it are asked to come back. Resolves when all are gone. */
 export async function sendAway(
   ring: ConnectionRing<ClientConnection>,
   { clock, random, spreadMs, end }: {
@@ -26,11 +26,25 @@ export async function sendAway(
     end: (connection: ClientConnection) => void;
   },
 ): Promise<void> {
-  const steps = Math.max(1, Math.ceil(spreadMs / goodbyeEveryMs));
-  const atOnce = spreadMs > 0 ? Math.max(goodbyesMin, Math.ceil(ring.size / steps)) : goodbyesMax;
   const returnMs = Math.max(spreadMs, returnMsSpreadMin);
+  let lookedAt = clock.monotonic();
+  const endsAt = lookedAt + spreadMs;
   while (ring.size > 0) {
-    for (let i = 0; i < atOnce && ring.size > 0; i++) {
+    const leftMs = endsAt - lookedAt;
+    if (leftMs > 0) {
+      const eachMs = leftMs / ring.size;
+      const together = Math.ceil(goodbyeMsMin / eachMs);
+      const dueAt = lookedAt + Math.min(leftMs, together * eachMs);
+      for (let ms = dueAt - lookedAt; ms > 0 && ring.size > 0; ms = dueAt - clock.monotonic()) {
+        await passed(clock, Math.min(ms, goodbyeMsMin));
+      }
+    }
+    const now = clock.monotonic();
+    // Of those who are still here, as many as the time that has passed since is of what was left.
+    const share = leftMs > 0 ? Math.min(1, (now - lookedAt) / leftMs) : 1;
+    const due = share < 1 ? Math.round(ring.size * share) : goodbyesATurn;
+    lookedAt = now;
+    for (let i = 0; i < due && ring.size > 0; i++) {
       const connection = ring.next() as ClientConnection;
       if (connection.isModern) {
         const afterMs = returnMsMin + Math.floor(random.fraction() * returnMs);
@@ -38,8 +52,10 @@ export async function sendAway(
       }
       end(connection);
     }
-    if (ring.size === 0) break;
-    const waitMs = spreadMs > 0 ? goodbyeEveryMs : 0;
-    await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+    if (ring.size > 0 && share === 1) await passed(clock, 0);
   }
+}
+
+function passed(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
 }

@@ -10,7 +10,8 @@ import type { TokenClaims } from "./identity/token_verifier.ts";
 const sweepMs = 1_000;
 
 export interface TokenSessionsOptions {
-  readonly identity: ClientIdentity;
+  /** What is in use now; undefined where tokens are not: then nobody is ended for one. */
+  identity(): ClientIdentity | undefined;
   readonly clock: Clock;
   readonly counters: GatewayCounters;
   end(connection: ClientConnection, close: DoorClose): void;
@@ -50,18 +51,26 @@ export class TokenSessions {
     this.#earliest = Infinity;
   }
 
-  /** A connection shows a new token, in an `auth` message; it is answered, sooner or later. */
-  refresh(connection: ClientConnection, text: string): void {
+  /** A connection shows a new token, in an `auth` message; it is answered, sooner or later. False
+   * where no tokens are in use. */
+  refresh(connection: ClientConnection, text: string): boolean {
+    const identity = this.#options.identity();
+    if (identity === undefined) return false;
     if (this.#checking.has(connection)) {
       this.#refuse(connection, "rate_limited", "a token is being looked at");
-      return;
+      return true;
     }
     this.#checking.add(connection);
-    void this.#check(connection, tokenIn(text));
+    void this.#check(identity, connection, tokenIn(text));
+    return true;
   }
 
-  async #check(connection: ClientConnection, token: string): Promise<void> {
-    const verdict = await this.#options.identity.prove(token, connection.client.id);
+  async #check(
+    identity: ClientIdentity,
+    connection: ClientConnection,
+    token: string,
+  ): Promise<void> {
+    const verdict = await identity.prove(token, connection.client.id);
     this.#checking.delete(connection);
     if (!connection.isOpen) return;
     if (verdict.ok) connection.send(authOkFrame(this.#take(connection, verdict.claims)));
@@ -79,7 +88,9 @@ export class TokenSessions {
   }
 
   #sweep(): void {
-    const { clock, identity, end } = this.#options;
+    const { clock, end } = this.#options;
+    const identity = this.#options.identity();
+    if (identity === undefined) return;
     const now = (clock.now() - identity.leewayMs) / 1_000;
     if (now < this.#earliest) return;
     this.#earliest = Infinity;

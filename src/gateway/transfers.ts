@@ -83,7 +83,7 @@ export class Transfers<Owner, Sink extends TransferSink> {
       return bad(messageId, `an open transfer has the same ${which}`);
     }
     const bytes = accountedBytes(start);
-    if (!memory.admits(bytes) || memory.totalBytes + bytes > memory.limitBytes) {
+    if (!memory.hasRoom(bytes)) {
       return { code: "memory_pressure", text: "too much is waiting here", messageId };
     }
     memory.add("transfers", bytes);

@@ -28,7 +28,7 @@ export interface HistoryRequest {
 /** Bytes of a client id in UTF-8. */
 export const clientIdBytesMax = 256;
 
-/** Bytes of a message id: a longer one was never taken in. */
+/** Bytes of a message id: a longer one was never taken in, and stays unknown when it is cut. */
 const messageIdBytesMax = 256;
 
 /** A token of ours is shorter; more need not be looked at. */
@@ -58,7 +58,7 @@ export function parseUpgradeQuery(href: string): UpgradeQuery {
     resume: shorterThan(values.get("resume"), resumeLengthMax),
     token: values.get("token") ?? "",
     history: !wantsHistory ? undefined : {
-      lastMessageId: shorterThan(values.get("lastMessageId"), messageIdBytesMax),
+      lastMessageId: (values.get("lastMessageId") ?? "").slice(0, messageIdBytesMax + 1),
       limit: /^\d{1,9}$/.test(limit) ? Number(limit) : NaN,
     },
   };

@@ -1,10 +1,12 @@
 import type { Clock } from "../ports/clock.ts";
+import type { CryptoPort } from "../ports/crypto.ts";
 import type { Random } from "../ports/random.ts";
 import type { TcpCloseReason, TcpConnection, TcpHandlers, TcpPort } from "../ports/tcp.ts";
 import { decodeUtf8Lossy } from "../wire/utf8.ts";
 import { closePayload, FrameBatch, frameOpcode } from "../wire/websocket_frame.ts";
-import { FrameParser } from "../wire/websocket_parser.ts";
+import { FrameParser, type FrameRoom } from "../wire/websocket_parser.ts";
 import {
+  acceptOf,
   handshakeKey,
   handshakeRequest,
   headEnd,
@@ -48,6 +50,7 @@ export class UpstreamConnection {
   readonly #address: UpstreamAddress;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #crypto: Pick<CryptoPort, "sha1">;
   readonly #events: ConnectionEvents;
   readonly #parser: FrameParser;
   readonly #key: string;
@@ -61,17 +64,22 @@ export class UpstreamConnection {
     tcp: TcpPort;
     clock: Clock;
     random: Random;
+    crypto: Pick<CryptoPort, "sha1">;
     messageBytesMax: number;
     /** PEM of the only authorities to trust for `wss:`; those of the system when absent. */
     authorities?: string | undefined;
+    /** Where its large messages are counted. */
+    room?: FrameRoom | undefined;
     events: ConnectionEvents;
   }) {
     this.#address = options.address;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#crypto = options.crypto;
     this.#events = options.events;
     this.#parser = new FrameParser({
       messageBytesMax: options.messageBytesMax,
+      room: options.room,
       handlers: {
         text: (text) => this.#events.text(text),
         binary: (bytes) => this.#events.binary(bytes),
@@ -171,7 +179,8 @@ export class UpstreamConnection {
     }
     this.#head = head;
     if (end < 0) return;
-    const fault = judgeHandshake(decodeUtf8Lossy(head.subarray(0, end)), this.#key);
+    const accept = acceptOf(this.#key, this.#crypto);
+    const fault = judgeHandshake(decodeUtf8Lossy(head.subarray(0, end)), accept);
     if (fault !== undefined) return this.close("handshake_failed", fault);
     this.#cancelTimeout();
     this.#head = new Uint8Array(0);

@@ -1,14 +1,17 @@
 import type { Clock } from "../ports/clock.ts";
+import type { CryptoPort } from "../ports/crypto.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import type { TcpPort } from "../ports/tcp.ts";
 import { FrameBatch } from "../wire/websocket_frame.ts";
+import type { FrameRoom } from "../wire/websocket_parser.ts";
 import { LinkBatches, type LinkLimits, linkLimits } from "./link_batches.ts";
 import { LinkLife } from "./link_life.ts";
 import type { Link, LinkEnd, LinkOwner, LinkQueue, LinkState } from "./link_types.ts";
 import { noSlot, type Slot } from "./log/message_log_types.ts";
 import { UpstreamConnection } from "./upstream_connection.ts";
 import { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";
+import type { UpstreamWay } from "./upstream_ways.ts";
 
 export interface UpstreamLinkOptions {
   /** `ws:` or `wss:`. */
@@ -18,12 +21,17 @@ export interface UpstreamLinkOptions {
   readonly tcp: TcpPort;
   readonly clock: Clock;
   readonly random: Random;
+  readonly crypto: Pick<CryptoPort, "sha1">;
   readonly logger: Logger;
   readonly upstreamAck: "auto" | "required" | "none";
+  /** What is known of the upstream; kept up to date. */
+  readonly way?: UpstreamWay;
   /** Of one message that the upstream sends. */
   readonly messageBytesMax: number;
   /** PEM of the only authorities to trust for `wss:`; those of the system when absent. */
   readonly authorities?: string;
+  /** Where large messages of the upstream are counted. */
+  readonly room?: FrameRoom;
   /** `linkLimits` when absent. */
   readonly limits?: LinkLimits;
   /** Where batches are put together. Links of one thread may share it. */
@@ -66,7 +74,7 @@ export class UpstreamLink implements Link {
     this.#owner = options.owner;
     this.#clock = options.clock;
     this.#limits = options.limits ?? linkLimits;
-    this.#life = new LinkLife({ upstreamAck: options.upstreamAck });
+    this.#life = new LinkLife(options);
     const frames = options.batch ?? new FrameBatch((count) => options.random.bytes(count));
     this.#batches = new LinkBatches({ queue: this.#queue, frames, limits: this.#limits });
     this.#confirm = (slot) => this.#queue.confirm(slot);
@@ -158,15 +166,17 @@ export class UpstreamLink implements Link {
   }
 
   #dial(): void {
-    const { tcp, clock, random, messageBytesMax, authorities } = this.#options;
+    const { tcp, clock, random, crypto, messageBytesMax, authorities, room } = this.#options;
     this.#tell(undefined);
     const connection = new UpstreamConnection({
       address: this.#address,
       tcp,
       clock,
       random,
+      crypto,
       messageBytesMax,
       authorities,
+      room,
       events: {
         opened: () => this.#openedNow(),
         heard: () => this.#life.heard(clock.monotonic()),

@@ -60,6 +60,8 @@ export class Upstreams {
   #isSweepDue = false;
   /** How often it has changed which of them can be reached. */
   #changes = 0;
+  /** Of connections that were left for good. */
+  #reconnectsBefore = 0;
   /** Made when a client first needs them: of a million rules most never are. */
   #routes = new Map<number, TargetRoute>();
 
@@ -83,6 +85,13 @@ export class Upstreams {
 
   all(): readonly UpstreamTarget[] {
     return [...this.#targets.values(), ...this.#closing];
+  }
+
+  /** Connections to upstreams that opened after the first, since the start. */
+  get reconnects(): number {
+    let sum = this.#reconnectsBefore;
+    for (const { link } of this.all()) sum += link?.reconnects ?? 0;
+    return sum;
   }
 
   /** Where a message waits that carries this number. */
@@ -208,8 +217,22 @@ export class Upstreams {
       const { link } = target;
       if (link === undefined) continue;
       this.#closing.add(target);
-      void link.stop().finally(() => this.#closing.delete(target));
+      void link.stop().finally(() => {
+        this.#closing.delete(target);
+        this.#reconnectsBefore += link.reconnects;
+      });
     }
+  }
+
+  /** Closes all connections; those that take longer than `msMax` are closed behind its back. */
+  async leaveAll(msMax: number): Promise<void> {
+    const left = Promise.all(this.all().map(({ link }) => link?.stop()));
+    let cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#parts.clock.after(msMax, resolve);
+    });
+    await Promise.race([left, late]);
+    cancel();
   }
 
   /** An upstream may have something for a client before that says anything itself. */

@@ -1,4 +1,4 @@
-/** Cryptography that the game needs. Random bytes come from the `Random` port. */
+/** Cryptography of game and gateway. Random bytes come from the `Random` port. */
 
 /** A key, or what is to be decrypted with it, that cannot be used; the message holds no secret. */
 export class CryptoError extends Error {
@@ -43,6 +43,8 @@ export interface CryptoPort {
   /** 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array;
   newSha256(): Sha256;
+  /** 20 bytes. For protocols that prescribe it, never for secrets. */
+  sha1(bytes: Uint8Array): Uint8Array;
   /** 16 bytes. */
   md5(bytes: Uint8Array): Uint8Array;
   /** A pair of 2,048 bits with the exponent 65,537; does not block the thread. */

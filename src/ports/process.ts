@@ -49,6 +49,9 @@ export interface ProcessPort {
   /** Processors that this program may use; at least 1. */
   readonly processors: number;
   readonly platform: "linux" | "darwin" | "windows";
+  /** The first line of standard input, without its end, or what there is of one; where it is longer
+   * than `bytesMax`, its beginning, which is longer too. */
+  readInputLine(bytesMax: number): Promise<Uint8Array>;
   writeStdout(text: string): void;
   writeStderr(text: string): void;
   /** Calls `receive` for each such signal instead of the default; returns how to stop that. */

@@ -174,8 +174,8 @@ export declare class StratixClient implements AsyncIterable<StratixMessage> {
      * first attempt fails, which does not end further ones (`autoReconnect`).
      */
     connect(): Promise<void>;
-    /** Ends the connection and all attempts to make one; no timer is left. What waits for its
-     * acknowledgement is rejected with `disconnected`; `connect()` may be called again. */
+    /** Ends the connection and all attempts to make one; no timer is left. What somebody waits for is
+     * rejected with `disconnected`; `connect()` may be called again. */
     disconnect(): void;
     /**
      * Sends text, or bytes as a binary message; gives its id. With `acks` it resolves when the gateway

@@ -316,10 +316,9 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     return this.#connecting.promise;
   }
 
-  /** Ends the connection and all attempts to make one; no timer is left. What waits for its
-   * acknowledgement is rejected with `disconnected`; `connect()` may be called again. */
+  /** Ends the connection and all attempts to make one; no timer is left. What somebody waits for is
+   * rejected with `disconnected`; `connect()` may be called again. */
   disconnect(): void {
-    if (this.#state === "idle") return;
     const wasOpen = this.#state === "open";
     this.#release(closeCode.normal);
     this.#held = undefined;
@@ -338,7 +337,9 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   send(data: string | ArrayBuffer | ArrayBufferView, options: SendOptions = {}): Promise<string> {
     const { acks, queueMessagesMax, queueBytesMax } = this.#settings;
     const { signal } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    for (const one of [signal, this.#config.signal]) {
+      if (one?.aborted) return Promise.reject(one.reason);
+    }
     let message: Outgoing;
     try {
       message = this.#encode(data, options);
@@ -357,7 +358,10 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     }
     outbox.add(message);
     const isAwaited = acks || message.whole !== undefined;
-    const result = isAwaited ? this.#settled(message, signal) : Promise.resolve(id);
+    let result = Promise.resolve(id);
+    if (isAwaited) result = this.#settled(message, signal);
+    // Nobody waits for it, but it may be given up before it is sent.
+    else if (signal !== undefined) this.#settled(message, signal).catch(() => {});
     if (message.whole !== undefined) void this.#addChecksum(message, message.whole.bytes);
     this.#pump();
     return result;
@@ -396,7 +400,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     const stream: MessageStream = new MessageStream(() => this.#streams.delete(stream));
     this.#streams.add(stream);
     const { signal } = options;
-    if (signal?.aborted) stream.end();
+    if (signal?.aborted || this.#config.signal?.aborted) stream.end();
     else signal?.addEventListener("abort", () => stream.end(), { once: true });
     return stream;
   }
@@ -441,7 +445,12 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   }
 
   async #addChecksum(message: Outgoing, whole: Uint8Array): Promise<void> {
-    message.checksum = await sha256(whole);
+    try {
+      message.checksum = await sha256(whole);
+    } catch (error) {
+      const text = "these bytes cannot be read: they are shared, or were taken away";
+      this.#outbox.settle(message, new StratixError("bad_message", text, message.id, error));
+    }
     this.#pump();
   }
 
@@ -548,7 +557,8 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#report(asError(error));
-      this.#lost(1006, asError(error).message);
+      // A handler may have ended the client.
+      if (generation === this.#generation) this.#lost(1006, asError(error).message);
     }
   }
 
@@ -681,13 +691,13 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   #becomeIdle(error: StratixError): void {
     this.#state = "idle";
     this.#listenToNetwork(false);
-    if (this.#settings.acks) {
-      for (const message of this.#outbox.all()) {
-        this.#outbox.settle(message, new StratixError(error.code, error.message, message.id));
-      }
-    } else {
-      this.#outbox.sendAgain();
+    for (const message of this.#outbox.all()) {
+      // The others have resolved: they go out when there is a connection again.
+      const isAwaited = this.#settings.acks || message.whole !== undefined;
+      if (!isAwaited) continue;
+      this.#outbox.settle(message, new StratixError(error.code, error.message, message.id));
     }
+    this.#outbox.sendAgain();
     const connecting = this.#connecting;
     this.#connecting = undefined;
     connecting?.reject(error);
@@ -746,14 +756,16 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
     } else if (found !== undefined) {
       // What comes behind it must stay behind it.
       this.#held = [];
-      void this.#deliverChecked(found);
+      void this.#deliverChecked(found, this.#held);
     }
   }
 
-  async #deliverChecked({ start, bytes, checksum }: Arrived): Promise<void> {
+  /** `held` is where what comes behind it is kept meanwhile. */
+  async #deliverChecked(arrived: Arrived, held: (string | ArrayBuffer)[]): Promise<void> {
+    const { start, bytes, checksum } = arrived;
     const found = checksum === "" ? "" : await sha256(bytes);
     // The client was told to disconnect.
-    if (this.#held === undefined) return;
+    if (this.#held !== held) return;
     // Without WebCrypto nothing can be said against it.
     if (found === "" || found === checksum) {
       this.#deliver(this.#messageOfBytes(bytes, start), "", bytes);
@@ -761,16 +773,14 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       const text = `the checksum of a message in chunks is ${found}, not ${checksum}`;
       this.#report(new StratixError("bad_transfer", text, String(start.messageId)));
     }
-    const held = this.#held;
-    this.#held = undefined;
     for (const [at, frame] of held.entries()) {
-      this.#frame(frame);
-      // That was another one in chunks.
-      if (this.#held !== undefined) {
-        (this.#held as (string | ArrayBuffer)[]).push(...held.slice(at + 1));
-        return;
-      }
+      if (this.#held === held) this.#frame(frame);
+      if (this.#held === held) continue;
+      // That was another one in chunks, or a handler has told the client to disconnect.
+      for (const rest of held.slice(at + 1)) this.#held?.push(rest);
+      return;
     }
+    if (this.#held === held) this.#held = undefined;
   }
 
   /** `start` are the members of the message but its data. */
@@ -785,7 +795,7 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
       type: isText ? 0 : 1,
       // Only for those who ask for it: base64 takes a third more than the bytes.
       get data() {
-        return data ??= isText ? new TextDecoder().decode(bytes) : toBase64(bytes);
+        return data ??= isText ? decodeText(bytes) : toBase64(bytes);
       },
     };
   }
@@ -835,6 +845,8 @@ export class StratixClient implements AsyncIterable<StratixMessage> {
   #refused(code: string, text: string, messageId: string): void {
     const message = this.#outbox.get(messageId);
     const isGoingOut = message !== undefined && this.#transfer?.message === message;
+    // That answers the end of an earlier try, the start of which had been refused.
+    if (isGoingOut && code === "unknown_transfer") return;
     // The gateway has dropped what it had of it.
     if (isGoingOut) this.#transfer = undefined;
     if (message === undefined || (message.sentAt < 0 && !isGoingOut)) {
@@ -1304,7 +1316,7 @@ class Timers {
     const timer = setTimeout(() => {
       this.#timers.delete(name);
       call();
-    }, ms);
+    }, Math.min(ms, timerMsMax));
     this.#timers.set(name, timer);
   }
 
@@ -1451,6 +1463,11 @@ function viewOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
   return new Uint8Array(data);
+}
+
+/** A BOM at the beginning is a part of the text. */
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -105,13 +105,6 @@ export function writeChunkHead(
   return at + chunkHeadBytes;
 }
 
-/** A whole chunk. */
-export function encodeChunk(index: number, hash: number, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(chunkHeadBytes + data.length);
-  bytes.set(data, writeChunkHead(bytes, 0, { index, hash, length: data.length }));
-  return bytes;
-}
-
 function parseChunk(bytes: Uint8Array): ChunkFrame | undefined {
   if (bytes.length < chunkHeadBytes) return undefined;
   if (u32At(bytes, 9) !== bytes.length - chunkHeadBytes) return undefined;

@@ -19,21 +19,6 @@ export function nanosecondsLiteral(ms: number, ns: number): string {
   return String(ms) + String(1_000_000 + ns).slice(1);
 }
 
-/**
- * How a message to an upstream begins, up to and including `route`. What follows is a comma and the
- * client's members, if there are any, and the closing brace.
- */
-export function upstreamHead(
-  quotedId: string,
-  stampMs: number,
-  stampNs: number,
-  quotedRoute: string,
-): string {
-  return `{"clientId":${quotedId},"timestamp":${
-    nanosecondsLiteral(stampMs, stampNs)
-  },"route":${quotedRoute}`;
-}
-
 const headStart = encodeUtf8('{"clientId":');
 const timestampStart = encodeUtf8(',"timestamp":');
 const nsDigits = 6;
@@ -53,7 +38,10 @@ export function upstreamHeadBytes(
     routeBytes.length;
 }
 
-/** Writes the head of a message to an upstream; returns the position behind it. */
+/**
+ * Writes how a message to an upstream begins, up to and including `route`; returns the position
+ * behind it. What follows is a comma and the client's members, if there are any, and the closing brace.
+ */
 export function writeUpstreamHead(
   into: Uint8Array,
   at: number,

@@ -18,11 +18,19 @@ export interface FrameFault {
   readonly message: string;
 }
 
+/** Where room for a large message is counted before it is taken. */
+export interface FrameRoom {
+  /** Counts so many bytes, if they may be taken. */
+  reserve(bytes: number): boolean;
+  /** They are no longer in use. */
+  giveBack(bytes: number): void;
+}
+
 /** Head of a server's frame at its longest: 2 bytes, and 64 bits of length. */
 const HEAD_BYTES_MAX = 10;
 
-/** First room for a message that comes in several pieces; it doubles with what really comes, so that
- * an announced length alone costs nothing. */
+/** First room for a message that comes in several pieces and was not counted; it doubles with what
+ * really comes, so that an announced length alone costs nothing. */
 const FIRST_CAPACITY = 4096;
 
 /** Memory of larger messages is given back at once. */
@@ -38,6 +46,9 @@ const TRUSTED_SHARE = 4;
 export class FrameParser {
   readonly #messageBytesMax: number;
   readonly #handlers: FrameHandlers;
+  readonly #room: FrameRoom | undefined;
+  /** Of them counted there. */
+  #reserved = 0;
   /** Head of a frame that was cut off by the end of a piece. */
   readonly #head: Uint8Array = new Uint8Array(HEAD_BYTES_MAX);
   #headBytes = 0;
@@ -54,9 +65,14 @@ export class FrameParser {
   #length = 0;
   #isOver = false;
 
-  constructor(options: { messageBytesMax: number; handlers: FrameHandlers }) {
+  /** `room`: a large message that comes in one frame takes its memory at once if it is counted there:
+   * growing bit by bit leaves as much again behind. Absent, or where it refuses, all of them grow. */
+  constructor(
+    options: { messageBytesMax: number; handlers: FrameHandlers; room?: FrameRoom | undefined },
+  ) {
     this.#messageBytesMax = options.messageBytesMax;
     this.#handlers = options.handlers;
+    this.#room = options.room;
   }
 
   /** Reads what came next. After a fault, a close frame or `stop` everything is ignored. */
@@ -77,6 +93,7 @@ export class FrameParser {
   stop(): void {
     this.#isOver = true;
     this.#bytes = new Uint8Array(0);
+    this.#giveBack();
   }
 
   /** Reads a head, and the payload if it is there too. Returns where to go on. */
@@ -128,6 +145,7 @@ export class FrameParser {
       this.#controlBytes = 0;
     } else if (opcode > 0) {
       this.#message = opcode;
+      if (isFinal && length >= FREED_BYTES_MIN) this.#reserve(length);
     }
     return this.#readPayload(piece, payloadAt);
   }
@@ -185,11 +203,25 @@ export class FrameParser {
     if (kind === frameOpcode.text) {
       const text = decodeUtf8(message);
       buffer.transfer(0);
+      this.#giveBack();
       return this.#deliverText(text) ?? to;
     }
     const fault = this.#deliver(kind, message);
     buffer.transfer(0);
+    this.#giveBack();
     return fault ?? to;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#room?.reserve(bytes) !== true) return;
+    this.#reserved = bytes;
+    this.#bytes = new Uint8Array(bytes);
+  }
+
+  #giveBack(): void {
+    if (this.#reserved === 0) return;
+    this.#room?.giveBack(this.#reserved);
+    this.#reserved = 0;
   }
 
   #append(part: Uint8Array): void {

@@ -68,6 +68,9 @@ switch (part) {
   case "exit":
     own.exit(Number(args[0]));
     break;
+  case "first-line":
+    say(new TextDecoder().decode(await own.readInputLine(Number(args[0]))));
+    break;
   case "print":
     own.writeStdout("x".repeat(Number(args[0])));
     own.writeStderr("problem\n");

@@ -9,7 +9,8 @@ const text = (value: string) => new TextEncoder().encode(value);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 describe("nodeCrypto()", () => {
-  it("sha256() and md5() give the digests of FIPS 180-4 and RFC 1321", () => {
+  it("sha256(), sha1() and md5() give the digests of FIPS 180-4 and RFC 1321", () => {
+    assert.equal(hex(crypto.sha1(text("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
     assert.equal(
       hex(crypto.sha256(text("abc"))),
       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

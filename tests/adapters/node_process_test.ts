@@ -124,6 +124,31 @@ describe("nodeProcess", () => {
     assert.deepEqual([code, length], [7, 2_000_000]);
   });
 
+  for (
+    const [what, input, bytesMax, line] of [
+      ["up to its end", "first\nsecond\n", 100, "first"],
+      ["without the end that Windows gives it", "first\r\nsecond", 100, "first"],
+      ["of an input that ends without one", "all", 100, "all"],
+      ["of no input", "", 100, ""],
+      ["where it is too long, more than was asked for", "x".repeat(300_000), 10, /^x{11,}$/],
+    ] as const
+  ) {
+    it(`readInputLine() gives the first line ${what}`, async () => {
+      const [command, ...first] = runtimeCommand("./helper_main.ts");
+      const child = spawn(command, [...first, "first-line", `${bytesMax}`], { stdio: "pipe" });
+      const stdout: Uint8Array[] = [];
+      child.stdout.on("data", (bytes: Uint8Array) => stdout.push(bytes));
+      // It may be gone before it has all.
+      child.stdin.on("error", () => {});
+      child.stdin.end(input);
+      const code = await new Promise((resolve) => child.once("close", resolve));
+      const found = Buffer.concat(stdout).toString().slice(0, -1);
+      assert.equal(code, 0);
+      if (typeof line === "string") assert.equal(found, line);
+      else assert.match(found, line);
+    });
+  }
+
   it("args, pid, platform and isTerminal describe this process", () => {
     assert.equal(port.pid, process.pid);
     assert.ok(Array.isArray(port.args));

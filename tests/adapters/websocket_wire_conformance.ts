@@ -265,6 +265,17 @@ function limitsConformance(under: HttpUnderTest): void {
     });
   });
 
+  it("send() is not false when all of a long message left at once", async () => {
+    await withPeer(under, {}, async ({ peer, seen }) => {
+      for (const bytes of [10_000, 20_000, 65_536, 300_000, 1 << 20]) {
+        const isFree = seen.open.send(new Uint8Array(bytes));
+        assert.equal(isFree || seen.open.bufferedBytes > 0, true, `${bytes} bytes`);
+        assert.equal((await peer.readFrame()).payload.length, bytes);
+        await until(() => seen.open.bufferedBytes === 0, "all of it to leave");
+      }
+    });
+  });
+
   it("close with 1013 what does not read, and cut it off", { timeout: 30_000 }, async () => {
     const outboundBytesMax = 1 << 20;
     await withPeer(under, { limits: { outboundBytesMax } }, async ({ peer, seen }) => {

@@ -16,6 +16,7 @@ interface Use {
   readonly token?: string | null;
   readonly body?: unknown;
   readonly text?: string;
+  readonly stream?: ReadableStream;
   readonly type?: string;
   readonly from?: string;
 }
@@ -42,6 +43,8 @@ async function api(config: { tokens?: string[]; burstSize?: number } = {}) {
     metrics: () => ({}),
     prometheus: () => Promise.resolve({ contentType: "text/plain", text: "" }),
     metricsAllow: [],
+    mayReadMetrics: ({ remoteHost }, headers) =>
+      guard.isKnown(remoteHost, headers.get("authorization") ?? undefined),
     addRoutes: (app) =>
       addApiRoutes(app, {
         guard,
@@ -56,14 +59,15 @@ async function api(config: { tokens?: string[]; burstSize?: number } = {}) {
   const use = async (path: string, how: Use = {}) => {
     const { method = "GET", token = "writer", from = "10.0.0.1" } = how;
     const text = how.text ?? (how.body === undefined ? undefined : JSON.stringify(how.body));
+    const body = how.stream ?? text;
     const response = await fetch(
       new Request(`http://localhost/api/v1${path}`, {
         method,
         headers: {
           ...token === null ? {} : { authorization: `Bearer ${token}` },
-          ...text === undefined ? {} : { "content-type": how.type ?? "application/json" },
+          ...body === undefined ? {} : { "content-type": how.type ?? "application/json" },
         },
-        ...text === undefined ? {} : { body: text },
+        ...body === undefined ? {} : { body, duplex: "half" },
       }),
       { remoteHost: from, remotePort: 1 },
     );
@@ -72,13 +76,13 @@ async function api(config: { tokens?: string[]; burstSize?: number } = {}) {
     const json = isJson ? JSON.parse(answer) as Record<string, unknown> : {};
     return { status: response.status, headers: response.headers, json, answer };
   };
-  return { use, guard, audit, failures };
+  return { use, ask: fetch, guard, audit, failures };
 }
 
 describe("addApiRoutes()", () => {
   it("is not there without tokens, and comes and goes with them", async () => {
     const { use, guard } = await api({ tokens: [] });
-    for (const path of ["/routes", "/openapi.json", "/docs", "/connections/a"]) {
+    for (const path of ["/routes", "/openapi.json", "/docs", "/connections/a", "/nothing"]) {
       assert.deepEqual([(await use(path)).status, (await use(path)).json], [404, {
         error: "not found",
       }]);
@@ -107,7 +111,12 @@ describe("addApiRoutes()", () => {
       ["ops", 200, "POST"],
     ]);
     assert.equal(audit[0]?.who, undefined);
-    assert.doesNotMatch(JSON.stringify(audit), /"writer"|Bearer/);
+    assert.doesNotMatch(JSON.stringify(audit), /writer|Bearer/);
+    await use("/connections?limit=5&writer=%00&limit=6");
+    assert.equal(
+      audit.at(-1)?.target,
+      "/api/v1/connections?limit=5&writer=%28not+shown%29&limit=6",
+    );
   });
 
   it("hands on what was sent, checked, and refuses the rest with its place", async () => {
@@ -140,13 +149,52 @@ describe("addApiRoutes()", () => {
     }
   });
 
+  it("takes ids as they were escaped, and none whose escapes are no UTF-8", async () => {
+    const { use } = await api();
+    for (
+      const [path, id] of [
+        ["a%2Fb", "a/b"],
+        ["%25ff", "%ff"],
+        ["%F0%9F%83%8F%20x", "\u{1F0CF} x"],
+        ["__proto__", "__proto__"],
+        ["x".repeat(256), "x".repeat(256)],
+      ] as const
+    ) {
+      const { status, json } = await use(`/connections/${path}`);
+      const { params } = json.input as { params: Record<string, string> };
+      assert.deepEqual([status, params.clientId], [200, id]);
+    }
+    for (
+      const path of [
+        "%ff",
+        "%",
+        "%zz",
+        "%ED%A0%80",
+        "%00",
+        "a%0Ab",
+        "x".repeat(257),
+        "%C3%A9".repeat(129),
+      ]
+    ) {
+      const { status, json } = await use(`/connections/${path}`);
+      assert.deepEqual([status, json.status], [400, 400], path);
+    }
+  });
+
   it("takes a limit of 1–1000, and nothing of another shape", async () => {
     const { use } = await api();
-    const limits = ["0", "-1", "1001", "1.5", "1e9", "NaN", "abc", "5&limit=6", "Infinity", "%00"];
+    const limits = [
+      ...["0", "-1", "1001", "1.5", "1e9", "NaN", "abc", "5&limit=6", "Infinity", "%00"],
+      ...["0x10", "0b1", "1e2", "%205%20", "5%0a", "+5", "%2B5", "", "5_0", "%D9%A5", "5,0"],
+    ];
     for (const limit of limits) {
       const { status, json } = await use(`/clients/a/history?limit=${limit}`);
       assert.equal(status, 400, limit);
-      assert.match(String(json.detail), /^query\.limit must be/, limit);
+      assert.match(
+        String(json.detail),
+        /^query\.limit must be 1–1000 in decimal digits, got/,
+        limit,
+      );
     }
     for (const limit of ["1", "1000"]) {
       const { status, json } = await use(`/clients/a/history?limit=${limit}`);
@@ -165,6 +213,12 @@ describe("addApiRoutes()", () => {
       assert.equal((await post({ text })).status, 400, text);
     }
     assert.equal((await post({ text: "{}", type: "text/plain" })).status, 415);
+    const { use: send, failures } = await api();
+    const broken = new ReadableStream({
+      pull: (stream) => stream.error(new Error("over the limit")),
+    });
+    const cut = await send("/routes", { method: "POST", stream: broken });
+    assert.deepEqual([cut.status, cut.json.status, failures], [413, 413, []]);
   });
 
   it("answers what its work refuses, tells nothing of its own faults, and names methods", async () => {
@@ -177,7 +231,21 @@ describe("addApiRoutes()", () => {
     assert.equal(failures.length, 1);
     const other = await use("/routes", { method: "PATCH" });
     assert.deepEqual([other.status, other.headers.get("allow")], [405, "GET, PUT, POST, DELETE"]);
-    assert.equal((await use("/nothing")).status, 404);
+    for (
+      const [path, method, status] of [
+        ["", "GET", 404],
+        ["/", "GET", 404],
+        ["/nothing", "GET", 404],
+        ["/stats/", "POST", 404],
+        ["/connections/a/b", "DELETE", 404],
+        ["/openapi.json", "POST", 405],
+        ["/docs", "PUT", 405],
+      ] as const
+    ) {
+      const { headers, json, ...answer } = await use(path, { method, token: null });
+      const found = [answer.status, headers.get("content-type"), json.status];
+      assert.deepEqual(found, [status, "application/problem+json", status], path);
+    }
     const cors = await use("/routes", { method: "OPTIONS" });
     assert.equal(cors.headers.get("access-control-allow-origin"), null);
   });
@@ -195,6 +263,27 @@ describe("addApiRoutes()", () => {
       statuses.push((await use("/routes", { from: `10.0.1.${n}` })).status);
     }
     assert.deepEqual(statuses, [200, 200, 200, 429]);
+  });
+
+  it("lets who shows a token read the metrics from anywhere, as often as he may", async () => {
+    const { ask } = await api({ burstSize: 4 });
+    const statuses = async (authorization?: string, from = "192.0.2.7") => {
+      const headers = new Headers();
+      if (authorization !== undefined) headers.set("authorization", authorization);
+      const request = new Request("http://localhost/metrics?token=reader", { headers });
+      return (await ask(request, { remoteHost: from, remotePort: 1 })).status;
+    };
+    assert.equal(await statuses(), 403);
+    assert.equal(await statuses("Bearer guess"), 403);
+    assert.equal(await statuses("Basic reader"), 403);
+    assert.equal(await statuses("Bearer reader"), 200);
+    assert.equal(await statuses("Bearer writer"), 200);
+    assert.equal(await statuses("Bearer writer"), 403, "one too many of this address");
+    assert.equal(await statuses("Bearer writer", "127.0.0.1"), 200);
+    const { ask: askOff } = await api({ tokens: [] });
+    const headers = { authorization: "Bearer reader" };
+    const request = new Request("http://localhost/metrics", { headers });
+    assert.equal((await askOff(request, { remoteHost: "192.0.2.7", remotePort: 1 })).status, 403);
   });
 
   it("publishes each operation in an OpenAPI document and on a page without scripts", async () => {

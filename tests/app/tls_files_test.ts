@@ -49,6 +49,37 @@ describe("TlsFiles", () => {
     });
   });
 
+  it("reload() takes the files over at once, and says when there is nothing new or no use", async () => {
+    await withFiles(async ({ write, clock, taken, lines, refuse, tlsFiles }) => {
+      assert.deepEqual(await tlsFiles.reload(), { kind: "unchanged" });
+      await write("cert.pem", "cert 2");
+      await write("key.pem", "key 2");
+      assert.deepEqual(await tlsFiles.reload(), { kind: "taken_over" });
+      assert.deepEqual(taken, [{ certificate: "cert 2", key: "key 2" }]);
+      assert.deepEqual(await tlsFiles.reload(), { kind: "unchanged" });
+      await clock.advanceAsync(30_000);
+      assert.deepEqual([taken.length, lines().length], [1, 0], "the next look finds nothing new");
+      refuse("cert half");
+      await write("cert.pem", "cert half");
+      assert.deepEqual(await tlsFiles.reload(), {
+        kind: "refused",
+        reason: 'Cannot use tls_cert "cert.pem": it is half',
+      });
+      assert.equal(taken.length, 1);
+    });
+  });
+
+  it("has the newest pair in the end, whoever reads first", async () => {
+    await withFiles(async ({ write, taken, tlsFiles }) => {
+      await write("cert.pem", "cert 2");
+      const first = tlsFiles.reload();
+      await write("cert.pem", "cert 3");
+      const kinds = await Promise.all([first, tlsFiles.reload(), tlsFiles.reload()]);
+      assert.equal(taken.at(-1)?.certificate, "cert 3");
+      assert.equal(kinds.at(-1)?.kind, "unchanged");
+    });
+  });
+
   it("looks no more once it is stopped", async () => {
     await withFiles(async ({ write, clock, taken, tlsFiles }) => {
       tlsFiles.stop();
@@ -98,7 +129,8 @@ async function withFiles(use: (scene: Scene) => Promise<void>): Promise<void> {
       taken.push(pair);
     },
   };
-  const tlsFiles = new TlsFiles({ files, clock, logger, settings, server });
+  const inUse = { certificate: "cert", key: "key" };
+  const tlsFiles = new TlsFiles({ files, clock, logger, settings, server, inUse });
   tlsFiles.start(await tlsMarks(files, settings));
   await use({
     files,

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { cleanEnvironment, freePort } from "../program_environment.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -228,26 +228,4 @@ function start(program: string, args: readonly string[], cwd: string) {
       look();
     });
   return { child, ended, until, stdout: () => said.stdout, stderr: () => said.stderr };
-}
-
-/** This environment without settings for the program and without a service manager. */
-function cleanEnvironment(): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    const isOurs = name.startsWith("FREEKILL_GW_") || name.startsWith("BUN_") ||
-      name === "NOTIFY_SOCKET";
-    if (value !== undefined && !isOurs) kept[name] = value;
-  }
-  return kept;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -6,69 +6,12 @@ import { loadSettings } from "../../src/config/load_settings.ts";
 import type { LoadResult } from "../../src/config/load_settings.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { fakeFiles } from "../fakes/files.ts";
+import { defaultGateway } from "./default_gateway.ts";
 
 describe("the gateway's configuration", () => {
   it("is off, with every default, without its sections", async () => {
     const gateway = await gatewayFrom({});
-    assert.deepEqual(gateway, {
-      enabled: false,
-      maxConnections: 0,
-      maxMessageSize: 52_428_800,
-      upstreamMaxMessageSize: 75_497_472,
-      connectionTimeoutMs: 90_000,
-      heartbeatIntervalMs: 15_000,
-      rateLimit: { enabled: true, requestsPerSecond: 1_000, burstSize: 2_000 },
-      api: { tokens: [], requestsPerSecond: 50, burstSize: 100 },
-      security: { allowedOrigins: [], enableCompression: false },
-      trustedProxies: [],
-      requireIdentity: false,
-      jwt: {
-        secret: "",
-        secretFile: "",
-        publicKeyFile: "",
-        jwksFile: "",
-        algorithms: [],
-        clientIdClaim: "sub",
-        audience: "",
-        issuer: "",
-        leewaySeconds: 30,
-        required: true,
-      },
-      messagesPerSecond: 1_000,
-      messageBurst: 2_000,
-      outboundBytesMax: 1_048_576,
-      slowConsumerSeconds: 10,
-      priorityMax: 9,
-      waiting: {
-        perClient: 1_000,
-        perClientBytes: 1_048_576,
-        total: 100_000,
-        totalBytes: 67_108_864,
-        ttlSeconds: 3_600,
-      },
-      history: {
-        enabled: true,
-        maxTotalMB: 1_024,
-        maxPerClient: 500,
-        maxMsgSizeKB: 64,
-        cleanupHours: 24,
-      },
-      routes: [],
-      buffer: {
-        size: 1_000_000,
-        persistFile: "data/buffer.log",
-        maxBytes: 1_073_741_824,
-        fsync: "always",
-        fsyncMinIntervalMs: 2,
-        upstreamAck: "auto",
-        retries: 0,
-        ttlSeconds: 0,
-        overflow: "reject",
-        dedupWindowMs: 600_000,
-      },
-      metrics: { enabled: true, logIntervalMs: 60_000 },
-      memory: { maxMemoryMB: 2_048, highWatermark: 0.8 },
-    });
+    assert.deepEqual(gateway, defaultGateway);
   });
 
   it("is on with any of gateway, routes and buffer, and not with metrics and memory alone", async () => {
@@ -238,6 +181,23 @@ describe("gateway.listen", () => {
     assert.equal(unnamed.settings.http_host, "10.0.0.1");
     const same = listen(":9000", ',"http_port":9000,"http_host":"::"');
     assert.equal((await loaded({ file: same })).settings.http_port, 9_000);
+  });
+
+  it("is in nobody's way where a flag or the environment says where to listen", async () => {
+    const file = listen("10.0.0.1:9000", ',"http_port":9001');
+    const flag = await loaded({ file, flags: { http_port: 5 } });
+    assert.deepEqual([flag.settings.http_host, flag.settings.http_port], ["10.0.0.1", 5]);
+    const env = await loaded({ file, env: { FREEKILL_GW_HTTP_PORT: "6" } });
+    assert.equal(env.settings.http_port, 6);
+    const own = await loaded({ file, env: { FREEKILL_GW_GATEWAY__LISTEN: "a:1" } });
+    assert.deepEqual([own.settings.http_host, own.settings.http_port], ["a", 1]);
+    const hosts = listen("10.0.0.1:9000", ',"http_host":"10.0.0.2"');
+    assert.equal(
+      (await loaded({ file: hosts, flags: { http_host: "::1" } })).settings.http_host,
+      "::1",
+    );
+    const one = await faults({ file: hosts, flags: { http_port: 5 } });
+    assert.match(one[0] ?? "", /must be the same as http_host/);
   });
 
   it("is refused when it is none", async () => {

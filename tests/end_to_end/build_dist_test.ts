@@ -12,6 +12,8 @@ const formats: readonly { target: string; fits: (bytes: Buffer) => boolean }[] =
   { target: "darwin-arm64", fits: (bytes) => bytes.readUInt32LE(0) === 0xfeedfacf },
 ];
 
+const bytesMax = 120_000_000;
+
 describe("./build dist", () => {
   for (const { target, fits } of formats) {
     it(`makes a program for ${target} and its checksum`, async (context) => {
@@ -26,6 +28,7 @@ describe("./build dist", () => {
         const name = readdirSync(out).find((name) => name.includes(target)) ?? "";
         const bytes = readFileSync(join(out, name));
         assert.ok(fits(bytes), `${name} is a program for ${target}`);
+        assert.ok(bytes.length <= bytesMax, `${bytes.length} bytes`);
         const sum = createHash("sha256").update(bytes).digest("hex");
         assert.equal(readFileSync(join(out, "SHA256SUMS"), "utf8"), `${sum}  ${name}\n`);
       });

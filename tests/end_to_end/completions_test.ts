@@ -26,6 +26,8 @@ const offers: readonly { line: string; offered: readonly string[]; not?: readonl
     offered: [],
     not: ["--config", "serve", "gw of mine.json"],
   },
+  { line: "freekill-gw api-token --sc", offered: ["--scope"], not: ["--live"] },
+  { line: "freekill-gw api-token --scope ", offered: ["read", "write"] },
   { line: "freekill-gw check --li", offered: ["--live"] },
   { line: "freekill-gw check --json-", offered: ["--json-output"] },
   { line: "freekill-gw packages in", offered: ["install"] },

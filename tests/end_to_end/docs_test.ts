@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { cleanEnvironment, freePort, root } from "./run_program.ts";
+import { cleanEnvironment } from "../program_environment.ts";
+import { freePort, root } from "./run_program.ts";
 import { binary, runProgram, withDirectory } from "./run_program.ts";
 
 /** Blocks of a page that are marked: `<!-- runs -->`, `<!-- file: NAME -->`, `<!-- config -->`. */
@@ -93,6 +94,49 @@ describe("The site for nginx in docs/gateway-deployment.md", () => {
         await Promise.all([proxy.exited, gateway.exited]);
       }
       assert.equal(gateway.exitCode, 0);
+    });
+  });
+});
+
+describe("The API's commands in docs/gateway-operations.md", () => {
+  it("do what they say, one after the other", async (context) => {
+    if (Bun.which("curl") === null) return context.skip("curl is not on this machine");
+    const page = readFileSync(join(root, "docs/gateway-operations.md"), "utf8");
+    const block = /^```sh\n(api=http.*?)^```$/ms.exec(page)?.[1];
+    assert.ok(block !== undefined, "the page has a block that begins with api=http");
+    await withDirectory(async (directory) => {
+      const { text, httpPort, tcpPort } = await withOwnPorts(block);
+      const token = "an operator's token of 32 bytes!".replaceAll(" ", "-");
+      const hash = new Bun.CryptoHasher("sha256").update(token).digest("hex");
+      const config = {
+        tcp_port_mode: "host",
+        tcp_port: tcpPort,
+        http_port: httpPort,
+        gateway: { api: { tokens: [`ops:write:${hash}`] } },
+        routes: [{ clientIdPrefix: "", upstream: "echo:" }],
+      };
+      writeFileSync(join(directory, "freekill-gw.json"), JSON.stringify(config));
+      const gateway = spawn([binary, "serve"], directory);
+      try {
+        await untilAnswers(`http://127.0.0.1:${httpPort}/health/ready`, {
+          rejectUnauthorized: false,
+        });
+        // One of the commands sends it away.
+        const client = new WebSocket(`ws://127.0.0.1:${httpPort}/ws?clientId=client-1`);
+        await new Promise((resolve) => client.onopen = resolve);
+        const script = text.replaceAll(/^curl /gm, "echo; curl -fsS ");
+        const outcome = await runProgram(["bash", "-eu", "-c", script], {
+          cwd: directory,
+          env: { ...cleanEnvironment(), token },
+        });
+        assert.deepEqual([outcome.exitCode, outcome.stderr], [0, ""]);
+        const answers = outcome.stdout.split("\n").filter((line) => line !== "");
+        assert.equal(answers.length, block.match(/^curl /gm)?.length);
+        assert.match(outcome.stdout, /"kicked":true/);
+      } finally {
+        gateway.kill("SIGTERM");
+        await gateway.exited;
+      }
     });
   });
 });

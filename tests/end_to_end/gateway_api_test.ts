@@ -1,38 +1,13 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { GatewayProgram } from "../gateway_tools/gateway_program.ts";
+import { apiConfig, apiToken, useApi as use } from "../gateway_tools/gateway_api.ts";
 import { UpstreamServer } from "../gateway_tools/upstream_server.ts";
 import { message, withGateway } from "./gateway_stage.ts";
 
-const token = "an-operator's-token";
-const sha256 = createHash("sha256").update(token).digest("hex");
-const gatewayKeys = { api: { tokens: [`ops:write:${sha256}`], burstSize: 1_000 } };
+const gatewayKeys = { api: apiConfig };
 const buffer = { upstreamAck: "none" };
-
-interface Answer {
-  readonly status: number;
-  readonly json: Record<string, unknown>;
-}
-
-async function use(
-  gateway: GatewayProgram,
-  line: string,
-  body?: unknown,
-): Promise<Answer> {
-  const [method = "", path = ""] = line.split(" ");
-  const response = await fetch(`http://127.0.0.1:${gateway.port}/api/v1${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...body === undefined ? {} : { "content-type": "application/json" },
-    },
-    ...body === undefined ? {} : { body: JSON.stringify(body) },
-  });
-  return { status: response.status, json: await response.json() as Record<string, unknown> };
-}
 
 describe("gateway: API", () => {
   it("sends to clients and upstreams, lists and kicks, and writes down who did it", () =>
@@ -53,6 +28,9 @@ describe("gateway: API", () => {
       assert.equal((await use(gateway, "POST /clients/b/upstream-messages", up)).status, 200);
       const other = await use(gateway, "POST /clients/b/upstream-messages", { ...up, data: "x" });
       assert.deepEqual([other.status, other.json.code], [409, "duplicate_id"]);
+      const ping = { type: 2, data: "ping", messageId: "u2" };
+      const answered = await use(gateway, "POST /clients/b/upstream-messages", ping);
+      assert.deepEqual([answered.status, answered.json.code], [400, "bad_message"]);
       assert.equal(upstream.arrivals.length, 1);
 
       const history = (await use(gateway, "GET /clients/a/history")).json.messages as {
@@ -81,7 +59,7 @@ describe("gateway: API", () => {
         "/api/v1/clients/a/messages",
       ]);
       assert.equal(statSync(path).mode & 0o777, 0o600);
-      assert.equal(JSON.stringify(uses).includes(token), false);
+      assert.equal(JSON.stringify(uses).includes(apiToken), false);
     }));
 
   it("changes routes while messages go, until the configuration is read again", () =>
@@ -110,5 +88,30 @@ describe("gateway: API", () => {
       } finally {
         await other.goAway();
       }
+    }));
+
+  it("shows what was acknowledged and given up, as JSON", () =>
+    withGateway({
+      gateway: gatewayKeys,
+      buffer: { ttlSeconds: 1 },
+      // Nobody answers there.
+      routes: () => [{ clientIdPrefix: "", upstream: "ws://127.0.0.1:1/" }],
+    }, async ({ gateway }) => {
+      const client = await gateway.client("a", "ack=1");
+      client.sendJson({ ...message("m1", "x"), own: [1] });
+      assert.equal((await client.nextJson()).action, "ack");
+      let letters: Record<string, unknown>[] = [];
+      while (letters.length === 0) {
+        await Bun.sleep(50);
+        const { json } = await use(gateway, "GET /dead-letters?limit=5");
+        letters = json.deadLetters as Record<string, unknown>[];
+      }
+      const [letter] = letters;
+      assert.deepEqual(
+        [letter?.reason, letter?.direction, letter?.clientId, letter?.messageId],
+        ["expired", "up", "a", "m1"],
+      );
+      const kept = JSON.parse(String(letter?.message)) as Record<string, unknown>;
+      assert.deepEqual([kept.type, kept.messageId, kept.data, kept.own], [0, "m1", "x", [1]]);
     }));
 });

@@ -161,6 +161,41 @@ describe("large messages of clients", () => {
       assert.deepEqual(own.map(({ text }) => JSON.parse(text).data), ["AQID", "AgAA", "Aw=="]);
       assert.equal(upstream.arrivals.length, 3);
     }));
+
+  it("200 of them, abandoned, keep no small message out and take little memory, all of it for a time", () => {
+    const root = { memory: { maxMemoryMB: 256 } };
+    return withGateway({ upstream: { answer: "ack" }, root }, async (stage) => {
+      const { gateway } = stage;
+      const before = await gateway.figure("memoryUsedMB");
+      const residentBefore = gateway.residentMiB();
+      const size = 7 * mib;
+      const clients: GatewayClient[] = [];
+      for (let n = 0; n < 25; n++) {
+        const client = await gateway.client(`c${n}`, "v=2");
+        await client.nextJson();
+        for (let t = 0; t < 8; t++) {
+          client.sendBinary(
+            jsonFrame(1, { messageId: `t${t}`, totalSize: size, chunkCount: 100 }),
+          );
+        }
+        clients.push(client);
+      }
+      // 29 are below the watermark, and no more.
+      const announced = (count: number) => (mb: number) =>
+        Math.abs(mb - before - count * size / mib) < 1;
+      await gateway.figureBecomes("memoryUsedMB", announced(29));
+      const small = await gateway.client("small", "ack=1");
+      small.sendJson({ type: 0, messageId: "m", data: "x".repeat(60_000) });
+      assert.equal((await small.nextJson()).action, "ack");
+      assert.ok(gateway.residentMiB() - residentBefore < 100, `${gateway.residentMiB()} MiB`);
+      // By a close, and without a word.
+      for (const [n, client] of clients.entries()) {
+        if (n % 2 === 0) await client.close();
+        else client.destroy();
+      }
+      await gateway.figureBecomes("memoryUsedMB", announced(0));
+    });
+  });
 });
 
 describe("large messages to clients", () => {

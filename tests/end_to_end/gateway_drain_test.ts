@@ -49,15 +49,42 @@ describe("gateway: stopping", () => {
 
   it("while it drains it takes no connection", () =>
     withGateway(
-      { root: { drainSeconds: 5 }, upstream: { answer: "ack" } },
+      { root: { drainSeconds: 2 }, upstream: { answer: "ack" } },
       async ({ gateway }) => {
         const client = await gateway.client("a", "ack=1");
         gateway.signal("SIGTERM");
-        assert.equal((await client.nextJson()).action, "reconnect");
+        await sendUntilDraining(client);
         await assert.rejects(gateway.client("b"), /refused with 503|ECONNREFUSED|ended before/);
+        assert.equal((await client.nextJson()).action, "reconnect");
         assert.equal(await gateway.ended, 0);
       },
     ));
+
+  it("few clients have all of drainSeconds, and an upstream that hangs has no more", () =>
+    withGateway({ root: { drainSeconds: 3 } }, async ({ gateway, upstream }) => {
+      const clients = [];
+      for (const name of ["a", "b", "c"]) clients.push(await gateway.client(name, "ack=1"));
+      clients[0]?.sendJson(message("first"));
+      await upstream.arrival(0);
+      (await upstream.connection()).stopReading();
+      const startedAt = performance.now();
+      const since = () => (performance.now() - startedAt) / 1_000;
+      for (let i = 0; i < 20; i++) clients[0]?.sendJson(message(`${i}`, "x".repeat(1_000_000)));
+      await gateway.figureBecomes("upstreamPending", (pending) => pending > 0);
+      gateway.signal("SIGTERM");
+      const signalled = since();
+      const closedAt = await Promise.all(clients.map(async (client) => {
+        while ((await client.nextJson()).action !== "reconnect");
+        return since() - signalled;
+      }));
+      closedAt.sort((a, b) => a - b);
+      for (const [n, at] of closedAt.entries()) {
+        assert.ok(at >= n + 0.9 && at < n + 2, `closed at ${closedAt} s`);
+      }
+      assert.equal(await gateway.ended, 0);
+      const took = since() - signalled;
+      assert.ok(took >= 2.9 && took < 4.5, `${took} s for a drain of 3 s`);
+    }));
 
   it("a second signal ends it at once, and nothing acknowledged is lost", () =>
     withGateway(
@@ -68,7 +95,7 @@ describe("gateway: stopping", () => {
         for (let i = 0; i < 10; i++) client.sendJson(message(`${i}`));
         for (let i = 0; i < 10; i++) await client.next();
         gateway.signal("SIGTERM");
-        assert.equal((await client.nextJson()).action, "reconnect");
+        await sendUntilDraining(client);
         const startedAt = performance.now();
         gateway.signal("SIGTERM");
         await gateway.ended;

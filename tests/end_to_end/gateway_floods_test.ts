@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { connect, type Socket } from "node:net";
+import { readdirSync } from "node:fs";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { constants, deflateRawSync } from "node:zlib";
+import { httpSilentSecondsMax } from "../../src/adapters/http_rules.ts";
 import { rawConnect, upgradeText } from "../adapters/raw_websocket.ts";
+import { eventually } from "../gateway_tools/changes.ts";
 import type { GatewayClient } from "../gateway_tools/gateway_client.ts";
 import type { GatewayProgram } from "../gateway_tools/gateway_program.ts";
 import { message, takeAway, withGateway } from "./gateway_stage.ts";
+import { halfHandshake, type HalfOpen } from "./half_open.ts";
 
 const seed = Number(process.env.FREEKILL_GW_TEST_SEED ?? Date.now() % 1_000_000);
 
@@ -15,6 +18,10 @@ const seed = Number(process.env.FREEKILL_GW_TEST_SEED ?? Date.now() % 1_000_000)
 const slowestMsMax = 4_000;
 
 const halfOpen = 10_000;
+/** Of a connection without a whole request, counted in steps of 4 s; and what a busy machine adds. */
+const cutOffMsMax = (httpSilentSecondsMax + 4 + 6) * 1_000;
+/** What may be left when they are gone: 5 KB for each would show. */
+const halfOpenMiBMax = 50;
 const openFiles = Number(spawnSync("sh", ["-c", "ulimit -n"]).stdout.toString());
 const tooFewFiles = openFiles < halfOpen + 1_000
   ? `the limit of open files is ${openFiles}, this takes ${halfOpen + 1_000}`
@@ -254,23 +261,33 @@ describe("gateway: floods", () => {
     ));
 
   it(
-    `${halfOpen} half-open handshakes hold up nobody`,
+    `${halfOpen} half-open handshakes hold up nobody, and are cut off before long`,
     { skip: tooFewFiles, timeout: 120_000 },
     () =>
       withGateway({}, ({ gateway }) =>
-        unharmed(gateway, 400, async () => {
-          const sockets: Socket[] = [];
+        unharmed(gateway, halfOpenMiBMax, async () => {
+          const files = openFilesOf(gateway);
+          const sockets: HalfOpen[] = [];
           try {
             for (let i = 0; i < halfOpen / 100; i++) {
               await Promise.all(Array.from({ length: 100 }, async () => {
                 sockets.push(await halfHandshake(gateway.port));
               }));
             }
+            const openedAt = performance.now();
             const late = await gateway.client("late");
             late.sendJson(message("m"));
             assert.equal((await late.nextJson()).messageId, "m");
+            await Promise.all(sockets.map(({ closed }) => closed));
+            const took = performance.now() - openedAt;
+            assert.ok(took < cutOffMsMax, `the last one was cut off after ${Math.round(took)} ms`);
+            // Some of the program's own have been opened meanwhile.
+            await eventually(
+              "their files are closed",
+              () => openFilesOf(gateway) < files + 100,
+            );
           } finally {
-            for (const socket of sockets) socket.destroy();
+            for (const { socket } of sockets) socket.destroy();
           }
         })),
   );
@@ -321,18 +338,6 @@ describe("gateway: floods", () => {
     ));
 });
 
-function halfHandshake(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      // Its end is nothing to us.
-      socket.on("error", () => {});
-      socket.write(
-        "GET /ws?clientId=half HTTP/1.1\r\nHost: localhost\r\nUpgr",
-        () => resolve(socket),
-      );
-    });
-  });
+function openFilesOf({ pid }: GatewayProgram): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }

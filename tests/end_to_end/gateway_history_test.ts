@@ -2,29 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { GatewayClient, ServerMessage } from "../gateway_tools/gateway_client.ts";
+import type { Replay, ServerMessage } from "../gateway_tools/gateway_client.ts";
 import type { GatewayProgram } from "../gateway_tools/gateway_program.ts";
 import { type GatewayStage, message, unlimited, withGateway } from "./gateway_stage.ts";
-
-interface Replay {
-  readonly messages: ServerMessage[];
-  readonly end: ServerMessage;
-}
-
-/** What comes up to the end note of a history. */
-async function replayOf(client: GatewayClient): Promise<Replay> {
-  const messages: ServerMessage[] = [];
-  for (;;) {
-    const next = await client.nextJson();
-    if (next.action === "history_complete") return { messages, end: next };
-    messages.push(next);
-  }
-}
 
 /** Connects, takes the history and leaves. */
 async function historyOf(gateway: GatewayProgram, id: string, query = ""): Promise<Replay> {
   const client = await gateway.client(id, `loadHistory=true${query === "" ? "" : `&${query}`}`);
-  const replay = await replayOf(client);
+  const replay = await client.replay();
   await client.close();
   return replay;
 }
@@ -94,7 +79,9 @@ describe("gateway: history", () => {
           ["limit=151", 100],
           ["limit=0", 100],
           ["limit=-1", 100],
-          ["limit=1e2", 100],
+          ["limit=1e1", 100],
+          ["limit=0x10", 100],
+          ["limit=%205%20", 100],
           ["limit=5.5", 100],
           ["limit=abc", 100],
           ["limit=", 100],
@@ -161,7 +148,7 @@ describe("gateway: history", () => {
       }
       await gateway.figureBecomes("waitingMessages", (count) => count === 5);
       const client = await gateway.client("a", "loadHistory=true&limit=2");
-      assert.deepEqual(dataOf(await replayOf(client)), ["4", "5"]);
+      assert.deepEqual(dataOf(await client.replay()), ["4", "5"]);
       for (const data of ["1", "2", "3"]) assert.equal((await client.nextJson()).data, data);
       assert.equal(await gateway.figure("waitingMessages"), 0);
       await upstream.send({ type: 0, clientId: "a", data: "live" });
@@ -177,7 +164,7 @@ describe("gateway: history", () => {
       assert.equal(await gateway.stop(), 0);
       await gateway.start();
       const client = await gateway.client("a", "loadHistory=true");
-      const replay = await replayOf(client);
+      const replay = await client.replay();
       assert.deepEqual(idsOf(replay), [
         ...Array.from({ length: 20 }, (_, i) => `m${i + 1}`),
         "away",
@@ -243,7 +230,7 @@ describe("gateway: history", () => {
         await upstream.send({ type: 0, clientId: "probe", data: "all came" });
         await probe.next();
         client.startReading();
-        const replay = await replayOf(client);
+        const replay = await client.replay();
         assert.deepEqual(idsOf(replay), Array.from({ length: 400 }, (_, i) => `m${i}`));
         for (let i = 0; i < 500; i++) assert.equal((await client.nextJson()).data, `live ${i}`);
         assert.deepEqual(client.unread(), []);
@@ -273,7 +260,7 @@ describe("gateway: history", () => {
         }
         await gateway.figureBecomes("historyMessages", (count) => count === 320);
         const next = await gateway.client("a", "loadHistory=true&limit=10");
-        const replay = await replayOf(next);
+        const replay = await next.replay();
         assert.deepEqual(dataOf(replay), Array.from({ length: 10 }, (_, i) => `${i + 10}`));
         for (let i = 0; i < 10; i++) assert.equal((await next.nextJson()).data, `${i}`);
         await upstream.send({ type: 0, clientId: "a", data: "live" });

@@ -95,6 +95,32 @@ for (const kind of kinds) {
         assert.match(prometheus, /gateway/);
       }));
 
+    it("Prometheus counts closed connections by reason, each of them from the start on", () =>
+      withGateway({ kind }, async ({ gateway }) => {
+        const closed = async (reason: string) => {
+          const text = await (await gateway.get("/metrics/prometheus")).text();
+          const name = "freekill_gw_gateway_connections_closed_total";
+          return Number(
+            new RegExp(`^${name}\\{reason="${reason}"\\} (\\d+)$`, "m").exec(text)?.[1],
+          );
+        };
+        assert.deepEqual([await closed("lost"), await closed("replaced"), await closed("flood")], [
+          0,
+          0,
+          0,
+        ]);
+        const first = await gateway.client("a");
+        await gateway.client("a");
+        assert.equal((await first.expectClose()).code, 4_409);
+        (await gateway.client("b")).reset();
+        await gateway.figureBecomes("connectionsActive", (active) => active === 1);
+        assert.deepEqual([await closed("lost"), await closed("replaced"), await closed("flood")], [
+          1,
+          1,
+          0,
+        ]);
+      }));
+
     it("messages count as sent when they have left, not when they wait", () =>
       withGateway({ kind, upstream: { answer: "ack" } }, async ({ gateway, upstream }) => {
         await takeAway({ gateway, upstream });

@@ -2,34 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { GatewayProgram, GatewaySections } from "../gateway_tools/gateway_program.ts";
 import { UpstreamServer } from "../gateway_tools/upstream_server.ts";
 import { message, withGateway } from "./gateway_stage.ts";
-
-/** Writes another configuration, with the same ports, without telling the program. */
-function write(gateway: GatewayProgram, config: GatewaySections): void {
-  writeFileSync(configPath(gateway), text(gateway, config));
-}
-
-function configPath(gateway: GatewayProgram): string {
-  return join(gateway.directory, "freekill-gw.json");
-}
-
-function text(gateway: GatewayProgram, config: GatewaySections): string {
-  return JSON.stringify({
-    tcp_port: gateway.tcpPort,
-    tcp_port_mode: "host",
-    http_port: gateway.port,
-    ...config,
-  });
-}
-
-/** The report of the n-th reload, as the log shows it. */
-async function reported(gateway: GatewayProgram, count = 1): Promise<Record<string, unknown>> {
-  await gateway.logs(new RegExp(`(?:configuration reloaded"[^]*){${count}}`));
-  const lines = gateway.log.split("\n").filter((line) => line.includes('"configuration reloaded"'));
-  return JSON.parse(lines[count - 1] ?? "{}");
-}
 
 /** A link that has to find out whether its upstream acknowledges takes five seconds for it. */
 const buffer = { upstreamAck: "none" };
@@ -44,7 +18,7 @@ describe("gateway: reload", () => {
         client.sendJson(message("1"));
         await client.next();
         await client.next();
-        write(gateway, {
+        gateway.configure({
           routes: everybodyTo(other.url),
           gateway: { messagesPerSecond: 1, messageBurst: 3, maxMessageSize: 4_096 },
           buffer: { ...buffer, size: 5_000, retries: 7 },
@@ -52,7 +26,7 @@ describe("gateway: reload", () => {
           log: { level: "debug" },
         });
         gateway.signal("SIGHUP");
-        const report = await reported(gateway);
+        const report = await gateway.reloaded();
         assert.deepEqual(
           new Set(report.changed as string[]),
           new Set([
@@ -91,21 +65,21 @@ describe("gateway: reload", () => {
     timeout: 60_000,
   }, () =>
     withGateway({}, async ({ gateway, upstream }) => {
-      const path = configPath(gateway);
+      const path = gateway.configPath;
       const client = await gateway.client("a", "ack=1");
       const to = (n: number) => ({ routes: [{ clientIdPrefix: `${n}`, upstream: upstream.url }] });
-      write(gateway, to(1));
-      assert.deepEqual((await reported(gateway, 1)).changed, ["routes"]);
-      writeFileSync(`${path}.new`, text(gateway, to(2)));
+      gateway.configure(to(1));
+      assert.deepEqual((await gateway.reloaded(1)).changed, ["routes"]);
+      writeFileSync(`${path}.new`, gateway.configText(to(2)));
       renameSync(`${path}.new`, path);
-      assert.deepEqual((await reported(gateway, 2)).changed, ["routes"]);
+      assert.deepEqual((await gateway.reloaded(2)).changed, ["routes"]);
       for (const n of [3, 4]) {
         const folder = join(gateway.directory, `version${n}`);
         mkdirSync(folder);
-        writeFileSync(join(folder, "gw.json"), text(gateway, to(n)));
+        writeFileSync(join(folder, "gw.json"), gateway.configText(to(n)));
         symlinkSync(join(folder, "gw.json"), `${path}.link`);
         renameSync(`${path}.link`, path);
-        assert.deepEqual((await reported(gateway, n)).changed, ["routes"]);
+        assert.deepEqual((await gateway.reloaded(n)).changed, ["routes"]);
       }
       client.sendJson(message("m"));
       assert.equal((await client.nextJson()).code, "no_route");
@@ -115,12 +89,15 @@ describe("gateway: reload", () => {
     await assert.rejects(
       withGateway({}, async ({ gateway }) => {
         const client = await gateway.client("a");
-        const path = configPath(gateway);
+        const path = gateway.configPath;
         const garbage = [
           ["", /freekill-gw.json/],
           ["\u0000\u0001garbage", /freekill-gw.json/],
           [
-            text(gateway, { routes: [{ clientIdPrefix: "a" }], gateway: { messageBurst: "x" } }),
+            gateway.configText({
+              routes: [{ clientIdPrefix: "a" }],
+              gateway: { messageBurst: "x" },
+            }),
             /messageBurst must be[^]*routes\[0\] must be/,
           ],
           ["[]", /must be an object/],
@@ -158,14 +135,14 @@ describe("gateway: reload", () => {
           clientIdPrefix: `someone-${n}`,
           upstream: upstream.url,
         }));
-        write(gateway, { routes: [...many, ...everybodyTo(other.url)] });
+        gateway.configure({ routes: [...many, ...everybodyTo(other.url)] });
         gateway.signal("SIGHUP");
         await other.arrival(499);
         assert.deepEqual(
           other.arrivals.map(({ messageId }) => messageId),
           Array.from({ length: 500 }, (_, n) => `${n}`),
         );
-        assert.equal((await reported(gateway)).routes, 20_001);
+        assert.equal((await gateway.reloaded()).routes, 20_001);
       } finally {
         await other.goAway();
       }

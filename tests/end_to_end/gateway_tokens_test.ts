@@ -105,6 +105,27 @@ for (const kind of kinds) {
         });
       }));
 
+    it("SIGHUP switches tokens on and off for whoever comes from then on", () => {
+      const routes = [{ clientIdPrefix: "", upstream: "echo:" }];
+      const plain = { gateway: {}, routes };
+      return GatewayProgram.with({ kind, config: plain }, async (gateway) => {
+        const early = await gateway.client("early");
+        gateway.configure({ ...plain, gateway: { jwt: { secret } } });
+        gateway.signal("SIGHUP");
+        const on = await gateway.reloaded(1);
+        assert.deepEqual([on.changed, on.need_restart], [["gateway.jwt.secret"], []]);
+        assert.equal((await gateway.refused({ clientId: "late" })).status, 401);
+        const late = await gateway.client("late", `token=${token("late")}`);
+        early.sendJson(message("still here"));
+        assert.equal((await early.nextJson()).messageId, "still here");
+        gateway.configure(plain);
+        gateway.signal("SIGHUP");
+        assert.deepEqual((await gateway.reloaded(2)).changed, ["gateway.jwt.secret"]);
+        await gateway.client("later");
+        assert.deepEqual([early.isClosed, late.isClosed], [false, false]);
+      });
+    });
+
     it("keys that cannot be used end the start with one line", () =>
       withDirectory(async (cwd) => {
         writeFileSync(join(cwd, "key.pem"), "garbage");

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { cleanEnvironment } from "../program_environment.ts";
 
 /** The repository. */
 export const root = resolve(import.meta.dir, "../..");
@@ -104,17 +105,6 @@ export async function withDirectory(use: (path: string) => Promise<void>): Promi
   } finally {
     rmSync(path, { recursive: true, force: true });
   }
-}
-
-/** This environment without settings for the program and without a service manager. */
-export function cleanEnvironment(): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    const isOurs = name.startsWith("FREEKILL_GW_") || name.startsWith("BUN_") ||
-      name === "NOTIFY_SOCKET";
-    if (value !== undefined && !isOurs) kept[name] = value;
-  }
-  return kept;
 }
 
 export function askServer(port: number, line: string): Promise<string> {

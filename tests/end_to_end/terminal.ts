@@ -1,4 +1,4 @@
-import { cleanEnvironment } from "./run_program.ts";
+import { cleanEnvironment } from "../program_environment.ts";
 
 /** Far above what any of this takes: only a hang comes near. */
 const waitMsMax = 20_000;

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { binary, cleanEnvironment, freePort } from "./run_program.ts";
+import { cleanEnvironment } from "../program_environment.ts";
+import { binary, freePort } from "./run_program.ts";
 
 /** Far above what any of this takes: only a hang comes near. */
 const waitMsMax = 60_000;

@@ -50,6 +50,8 @@ export function fakeProcess(
     args?: readonly string[];
     env?: Readonly<Record<string, string | undefined>>;
     isTerminal?: boolean;
+    /** What comes in. */
+    input?: string;
     /** Called for each child that starts. */
     started?(child: FakeChild): void;
   } = {},
@@ -88,6 +90,7 @@ export function fakeProcess(
       return written.stderr;
     },
     children,
+    readInputLine: () => Promise.resolve(new TextEncoder().encode(given.input?.split("\n")[0])),
     writeStdout(text) {
       written.stdout += text;
     },

@@ -125,9 +125,9 @@ describe("Deliveries", () => {
     assert.deepEqual([socket.writes.length, slow.length], [1, 0]);
     turn(() => deliveries.add(peer, packet(1, 2, 3)));
     assert.deepEqual([socket.writes.length, slow], [1, [peer]]);
-    deliveries.outboundBytesMax = 11;
-    turn(() => deliveries.add(peer, packet(1, 2, 3)));
-    assert.deepEqual([socket.writes.length, slow.length], [2, 1]);
+    const wider = stage(11);
+    wider.turn(() => wider.deliveries.add(peer, packet(1, 2, 3)));
+    assert.deepEqual([socket.writes.length, wider.slow.length], [2, 0]);
   });
 
   it("gives up within a turn who gets too much in it, and joins nothing for him", () => {

@@ -20,42 +20,21 @@ import {
   rawWebSocket,
   upgradeText,
 } from "../adapters/raw_websocket.ts";
+import { defaultGateway } from "../config/default_gateway.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { fakeFiles } from "../fakes/files.ts";
-import { fakeLog } from "../fakes/log.ts";
+import { type FakeLog, fakeLog } from "../fakes/log.ts";
 import { fakeRandom } from "../fakes/random.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
 
 /** A configuration whose limits are in nobody's way. */
 export const roomyGateway: GatewayConfig = {
+  ...defaultGateway,
   enabled: true,
-  maxConnections: 0,
-  upstreamMaxMessageSize: 72 << 20,
   maxMessageSize: 1 << 20,
-  connectionTimeoutMs: 90_000,
-  heartbeatIntervalMs: 15_000,
-  api: { tokens: [], requestsPerSecond: 50, burstSize: 100 },
   rateLimit: { enabled: true, requestsPerSecond: 10_000, burstSize: 10_000 },
-  security: { allowedOrigins: [], enableCompression: false },
-  trustedProxies: [],
-  requireIdentity: false,
-  jwt: {
-    secret: "",
-    secretFile: "",
-    publicKeyFile: "",
-    jwksFile: "",
-    algorithms: [],
-    clientIdClaim: "sub",
-    audience: "",
-    issuer: "",
-    leewaySeconds: 30,
-    required: true,
-  },
   messagesPerSecond: 0,
   messageBurst: 0,
-  outboundBytesMax: 1 << 20,
-  slowConsumerSeconds: 10,
-  priorityMax: 9,
   waiting: {
     perClient: 100,
     perClientBytes: 1 << 20,
@@ -64,17 +43,12 @@ export const roomyGateway: GatewayConfig = {
     ttlSeconds: 3_600,
   },
   history: { enabled: false, maxTotalMB: 0, maxPerClient: 0, maxMsgSizeKB: 0, cleanupHours: 0 },
-  routes: [],
   buffer: {
+    ...defaultGateway.buffer,
     size: 1_000,
     persistFile: "",
     maxBytes: 1 << 20,
     fsync: "never",
-    fsyncMinIntervalMs: 2,
-    upstreamAck: "auto",
-    retries: 0,
-    ttlSeconds: 0,
-    overflow: "reject",
     dedupWindowMs: 0,
   },
   metrics: { enabled: true, logIntervalMs: 0 },
@@ -140,6 +114,7 @@ export interface OpenDoor {
   readonly ledger: ClientLedger;
   readonly port: number;
   readonly errors: Error[];
+  readonly log: FakeLog;
   /** Connects as a client; `query` without the `?`. */
   connect(query: string, headers?: Record<string, string>): Promise<RawConnection>;
   /** Asks for an upgrade that is refused. */
@@ -172,7 +147,8 @@ export async function withDoor(
   const core = new RecordingCore();
   const counters = emptyGatewayCounters();
   const memory = new MemoryAccount(config.memory);
-  const { logger } = fakeLog();
+  const log = fakeLog();
+  const { logger } = log;
   const ledger = new ClientLedger({
     path: options.ledgerPath ?? "",
     ttlSeconds: config.waiting.ttlSeconds,
@@ -222,6 +198,7 @@ export async function withDoor(
       ledger,
       port,
       errors,
+      log,
       async connect(query, headers) {
         const peer = await rawWebSocket(port, { path: `/ws?${query}`, headers });
         peers.push(peer);

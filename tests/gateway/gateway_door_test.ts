@@ -241,9 +241,43 @@ describe("GatewayDoor.closeAll()", () => {
     await withDoor({}, async ({ connect, door, clock }) => {
       for (let i = 0; i < 40; i++) await connect(`clientId=c${i}`);
       const over = door.closeAll(1_000);
-      await clock.advanceAsync(475);
-      assert.equal(door.size, 20);
       await clock.advanceAsync(525);
+      assert.equal(door.size, 20);
+      await clock.advanceAsync(475);
+      await over;
+      assert.equal(door.size, 0);
+    });
+  });
+
+  it("gives each of few clients its own part of the time, and the last one all of it", async () => {
+    for (const clients of [1, 2, 3, 7, 19, 23, 30]) {
+      await withDoor({}, async ({ connect, door, clock }) => {
+        for (let i = 0; i < clients; i++) await connect(`clientId=c${i}`);
+        let isOver = false;
+        const over = door.closeAll(1_000).then(() => isOver = true);
+        for (let ms = 0; ms < 1_000; ms += 10) {
+          const due = clients * (1 - ms / 1_000);
+          // Those of which no two fall into one step of 50 ms go one by one.
+          const late = door.size - due;
+          const lateMax = clients <= 20 ? 1 : 2;
+          assert.ok(late > -1e-6 && late < lateMax, `${door.size} of ${clients} at ${ms} ms`);
+          assert.equal(isOver, false, `over at ${ms} ms`);
+          await clock.advanceAsync(10);
+        }
+        await clock.advanceAsync(1);
+        await over;
+        assert.deepEqual([door.size, clock.waiting], [0, 0]);
+      });
+    }
+  });
+
+  it("is over before its time when all have left by themselves", async () => {
+    await withDoor({}, async ({ connect, door, clock, core }) => {
+      const peer = await connect("clientId=a");
+      const over = door.closeAll(60_000);
+      peer.destroy();
+      await until(() => core.events.includes("left a"), "the client's end");
+      await clock.advanceAsync(100);
       await over;
       assert.equal(door.size, 0);
     });

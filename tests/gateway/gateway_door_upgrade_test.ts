@@ -122,6 +122,21 @@ describe("GatewayDoor at the upgrade", () => {
     });
   });
 
+  it("knows an origin that is configured in other words than browsers use", async () => {
+    const allowedOrigins = ["https://a.example:443", "http://Spiel-f\u00fcr.example:80", "App://b"];
+    const security = { allowedOrigins, enableCompression: false };
+    await withDoor({ config: { security } }, async ({ refused }) => {
+      const statusOf = async (Origin: string) =>
+        (await refused("/ws?clientId=a", { Origin })).status;
+      for (const origin of ["https://a.example", "http://xn--spiel-fr-d6a.example", "app://b"]) {
+        assert.equal(await statusOf(origin), 101, origin);
+      }
+      for (const origin of ["http://a.example", "https://a.example:80", "app://", "null", ""]) {
+        assert.equal(await statusOf(origin), 403, origin);
+      }
+    });
+  });
+
   it("answers 401 to who can prove nothing, where that is required", async () => {
     await withDoor({ config: { requireIdentity: true } }, async ({ connect, refused }) => {
       const answer = await refused("/ws?clientId=a");

@@ -12,6 +12,8 @@ import { fakeDisk } from "../fakes/log_files.ts";
 import { fakeRandom } from "../fakes/random.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
 import { roomyGateway } from "./door_fixture.ts";
+import { makeToken, sharedSecret } from "./identity/token_maker.ts";
+import { RawUpstream } from "./raw_upstream.ts";
 
 /** Never answers. */
 const noTcp: TcpPort = {
@@ -29,7 +31,7 @@ interface Stage {
 
 /** A gateway with one client, which has `ack=1`. */
 async function withServer(
-  options: { config?: Partial<GatewayConfig>; buffer?: Partial<BufferConfig> },
+  options: { config?: Partial<GatewayConfig>; buffer?: Partial<BufferConfig>; tcp?: TcpPort },
   disk: LogFilesPort,
   use: (stage: Stage) => Promise<void>,
 ): Promise<void> {
@@ -52,7 +54,7 @@ async function withServer(
       crypto,
       process,
       random: fakeRandom(),
-      tcp: noTcp,
+      tcp: options.tcp ?? noTcp,
       files: fakeFiles(),
       logFiles: disk,
     },
@@ -92,7 +94,96 @@ const routedTo = (upstream: string) =>
     { clientIdPrefix: "", upstreams: [upstream], strategy: "hash" },
   ] as const;
 
+/** Looks again and again, with real time between for sockets. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let n = 0; !await isSo(); n++) {
+    assert.ok(n < 2_000, "it did not come");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 const away = { routes: routedTo("ws://127.0.0.1:1/") };
+
+/** What a client without a token is told at the door; "in" when it may come in. */
+async function atTheDoor({ gateway }: Stage, query = ""): Promise<string> {
+  const href = `http://localhost/ws?clientId=b${query}`;
+  const decision = await gateway.door.handlers.upgrade({
+    href,
+    url: new URL(href),
+    headers: new Headers(),
+    remoteHost: "10.0.0.1",
+    remotePort: 1,
+  });
+  return decision.accept ? "in" : await decision.response.text();
+}
+
+describe("GatewayServer.configure()", () => {
+  const limits = { maxConnections: 10 };
+  const required = `{"error":"token required"}`;
+  const withJwt = (jwt: Partial<GatewayConfig["jwt"]>) => ({
+    ...roomyGateway,
+    jwt: { ...roomyGateway.jwt, ...jwt },
+  });
+
+  it("asks for tokens from then on, of other keys, or no more; who is there stays", () =>
+    withServer({}, fakeDisk().start(), async (stage) => {
+      const { gateway, clock } = stage;
+      const tokenBy = (secret: string) => {
+        const exp = Math.floor(clock.now() / 1_000) + 60;
+        return `&token=${makeToken({ sub: "b", exp }, { alg: "HS256", secret })}`;
+      };
+      assert.equal(await atTheDoor(stage), "in");
+      assert.deepEqual(await gateway.configure(withJwt({ secret: sharedSecret }), limits), {
+        ok: true,
+        hasOtherRules: false,
+      });
+      assert.equal(await atTheDoor(stage), required);
+      assert.equal(await atTheDoor(stage, tokenBy(sharedSecret)), "in");
+      assert.ok(gateway.core.clientWithId("a")?.session !== undefined, "it came before");
+      const other = "another secret of at least thirty-two characters";
+      await gateway.configure(withJwt({ secret: other }), limits);
+      assert.equal(await atTheDoor(stage, tokenBy(sharedSecret)), `{"error":"invalid token"}`);
+      assert.equal(await atTheDoor(stage, tokenBy(other)), "in");
+      await gateway.configure(withJwt({}), limits);
+      assert.equal(await atTheDoor(stage), "in");
+    }));
+
+  it("changes nothing when the keys cannot be read, or the rules are too many", () =>
+    withServer({}, fakeDisk().start(), async (stage) => {
+      const { gateway } = stage;
+      const noFile = withJwt({ secretFile: "nothing" });
+      const refused = await gateway.configure({ ...noFile, routes: routedTo("echo:") }, limits);
+      assert.match(refused.ok ? "" : refused.reason, /nothing/);
+      assert.deepEqual([gateway.upstreams.rules.length, await atTheDoor(stage)], [0, "in"]);
+      const routes = Array.from({ length: 70_000 }, (_, n) => ({
+        clientIdPrefix: `${n}`,
+        upstreams: [`ws://127.0.0.1:1/${n}`],
+        strategy: "hash" as const,
+      }));
+      const many = await gateway.configure(
+        { ...withJwt({ secret: sharedSecret }), routes },
+        limits,
+      );
+      assert.match(many.ok ? "" : many.reason, /too many/);
+      assert.equal(await atTheDoor(stage), "in", "nor are the keys in use");
+    }));
+
+  it("leaves the buffer as large as it was at the start", () => {
+    const buffer = { overflow: "drop-oldest", maxBytes: 65_536 } as const;
+    return withServer({ config: away, buffer }, fakeDisk().start(), async (stage) => {
+      const { gateway, send, heard } = stage;
+      const config = { ...roomyGateway, routes: routedTo("ws://127.0.0.1:1/") };
+      const larger = { ...roomyGateway.buffer, ...buffer, maxBytes: 1 << 30, size: 7 };
+      for (let n = 0; n < 5; n++) send({ messageId: `${n}`, data: "x" });
+      await gateway.configure({ ...config, buffer: larger }, limits);
+      send({ messageId: "large", data: "x".repeat(70_000) });
+      assert.match(heard().join(), /"overloaded".*"large"/);
+      assert.deepEqual([gateway.log.depth, gateway.counters.droppedOldest], [5, 0]);
+      assert.equal(gateway.figures().bufferCapacity, roomyGateway.buffer.size);
+      await stage.clock.advanceAsync(10);
+    });
+  });
+});
 
 describe("GatewayServer", () => {
   it("behind a disk that hangs, keeps no more than memory.maxMemoryMB of delivered messages", () => {
@@ -125,6 +216,86 @@ describe("GatewayServer", () => {
     });
   });
 
+  it("while nothing can be stored, what is durable is acknowledged again, and no more is", async () => {
+    const disk = fakeDisk();
+    await withServer({ config: away }, disk.start(), async ({ gateway, clock, send, heard }) => {
+      const told = () =>
+        heard().map((text) => {
+          const { action, code, messageId } = JSON.parse(text);
+          return [code ?? action, messageId];
+        });
+      send({ messageId: "before", data: "x" });
+      await clock.advanceAsync(10);
+      assert.deepEqual(told(), [["ack", "before"]]);
+      disk.fails = ({ verb }) => verb === "append" ? "ENOSPC" : undefined;
+      send({ messageId: "lost", data: "x" });
+      await clock.advanceAsync(10);
+      assert.deepEqual(told(), [["store_unavailable", "lost"]]);
+      assert.notEqual(gateway.trouble, undefined);
+      send({ messageId: "before", data: "x" });
+      send({ messageId: "before", data: "y" });
+      send({ messageId: "lost", data: "x" });
+      send({ messageId: "new", data: "x" });
+      assert.deepEqual(told(), [
+        ["ack", "before"],
+        ["duplicate_id", "before"],
+        ["store_unavailable", "lost"],
+        ["store_unavailable", "new"],
+      ]);
+      assert.equal(gateway.counters.duplicatesDropped, 1);
+      disk.fails = undefined;
+      await clock.advanceAsync(2_000);
+      send({ messageId: "new", data: "x" });
+      await clock.advanceAsync(10);
+      assert.deepEqual(told(), [["ack", "new"]]);
+    });
+  });
+
+  it("behind a disk that hangs, a repetition of what is not durable waits for nothing", () => {
+    const port = fakeDisk().start();
+    const hanging: LogFilesPort = { ...port, openAppend: () => new Promise(() => {}) };
+    return withServer({ config: away }, hanging, async ({ clock, send, heard }) => {
+      send({ messageId: "m", data: "x" });
+      await clock.advanceAsync(60_000);
+      assert.deepEqual(heard(), []);
+      for (let n = 0; n < 3; n++) send({ messageId: "m", data: "x" });
+      const codes = heard().map((text) => JSON.parse(text).code);
+      assert.deepEqual(codes, Array(3).fill("store_unavailable"));
+    });
+  });
+
+  it("stop() is over when the time to drain is, though an upstream hangs", async () => {
+    const { tcp } = await runtimeUnderTest();
+    const upstream = await RawUpstream.listen(tcp, { answersPings: false });
+    try {
+      const config = { routes: routedTo(upstream.url) };
+      await withServer({ config, tcp }, fakeDisk().start(), async ({ gateway, clock, send }) => {
+        send({ messageId: "m", data: "x" });
+        await until(async () => {
+          await clock.advanceAsync(10);
+          return upstream.texts.length > 0;
+        });
+        assert.equal(gateway.log.depth, 1, "it is not confirmed");
+        let isOver = false;
+        const startedAt = clock.monotonic();
+        const over = gateway.stop(3_000).then(() => isOver = true);
+        await clock.advanceAsync(2_990);
+        assert.equal(isOver, false, "it may still be confirmed");
+        await until(async () => {
+          await clock.advanceAsync(10);
+          return isOver;
+        });
+        await over;
+        const took = clock.monotonic() - startedAt;
+        assert.ok(took <= 3_250, `${took} ms`);
+        assert.equal(gateway.log.depth, 1, "what is not confirmed is kept");
+        await clock.advanceAsync(10_000);
+      });
+    } finally {
+      await upstream.close();
+    }
+  });
+
   it("an acknowledgement that a client sends goes to no upstream, which might send it back", () =>
     withServer({ config: away }, fakeDisk().start(), async ({ gateway, send, heard }) => {
       send({ type: 2, action: "ack", messageId: "m" });
@@ -146,6 +317,20 @@ describe("GatewayServer", () => {
       ping();
       assert.equal(pongs(), 1);
     }));
+
+  it("messages that are too old are gone soon, however many there are", { timeout: 30_000 }, () => {
+    const config = { ...away, memory: { maxMemoryMB: 1_024, highWatermark: 1 } };
+    const buffer = { ttlSeconds: 60, size: 300_000, maxBytes: 1 << 30, persistFile: "" };
+    return withServer({ config, buffer }, fakeDisk().start(), async ({ gateway, clock, send }) => {
+      for (let n = 0; n < 300_000; n++) send({ type: 0, data: "x" });
+      assert.equal(gateway.log.depth, 300_000);
+      await clock.advanceAsync(59_000);
+      assert.equal(gateway.log.depth, 300_000);
+      // Rounds of 100,000: with a second between them it would take three.
+      await clock.advanceAsync(2_500);
+      assert.equal(gateway.log.depth, 0);
+    });
+  });
 
   it("a clock that is set a day forward makes no message older than ttlSeconds", () => {
     const buffer = { ttlSeconds: 60 };

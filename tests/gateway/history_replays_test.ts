@@ -88,13 +88,13 @@ class ScriptedSession implements ClientSession {
 }
 
 /** One client and one upstream, with everything between them but the sockets. */
-async function scene({ heldBytesMax = 1_000_000 } = {}) {
+async function scene({ heldBytesMax = 1_000_000, maxMsgSizeKB = 64 } = {}) {
   const stage = historyStage();
   const { clock } = stage;
   const { crypto } = await runtimeUnderTest();
   const { log, clients } = await memoryLog();
   const limits = { segmentBytes: 4_096, blockBytes: 1_024, cachedBytes: 2_048 };
-  const run = await stage.open({}, { limits });
+  const run = await stage.open({ maxMsgSizeKB }, { limits });
   const waiting = {
     perClient: 10_000,
     perClientBytes: 1e9,
@@ -124,7 +124,7 @@ async function scene({ heldBytesMax = 1_000_000 } = {}) {
     memory: new MemoryAccount({ maxMemoryMB: 64, highWatermark: 0.8 }),
     maxMessageSize: 1 << 20,
     history: run.history,
-    heldBytesMax,
+    heldBytesMax: () => heldBytesMax,
     wasSeen: () => true,
   });
   const client = () => clients.named("a");
@@ -236,6 +236,20 @@ describe("HistoryReplays", () => {
     for (let round = 0; round < 10; round++) await turn();
     assert.deepEqual(received(next).history, upTo(420));
     assert.deepEqual(received(next).live, []);
+  });
+
+  it("of what only the metadata was sent, the whole still waits, however small it is", async () => {
+    const { join, down, leave, mailbox } = await scene({ maxMsgSizeKB: 0 });
+    leave(join(undefined));
+    for (const n of upTo(3)) down(n);
+    const session = join(all);
+    assert.deepEqual(received(session).history, upTo(3));
+    assert.deepEqual(received(session).live, upTo(3));
+    assert.deepEqual(session.texts.map((text) => text.includes('"data"')), [
+      ...[false, false, false],
+      ...[false, true, true, true],
+    ]);
+    assert.equal(mailbox.count, 0);
   });
 
   it("holds in memory what it says it holds", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { nodeCrypto } from "../../src/adapters/node/crypto.ts";
 import {
   acceptOf,
   handshakeKey,
@@ -9,6 +10,8 @@ import {
   judgeHandshake,
 } from "../../src/gateway/link_handshake.ts";
 import { parseUpstreamUrl, type UpstreamAddress } from "../../src/gateway/upstream_url.ts";
+
+const crypto = nodeCrypto();
 
 /** The example of RFC 6455 §1.3. */
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -20,7 +23,7 @@ const good = [
 ];
 
 function judge(lines: readonly string[]): string | undefined {
-  return judgeHandshake(lines.join("\r\n") + "\r\n\r\n", key);
+  return judgeHandshake(lines.join("\r\n") + "\r\n\r\n", acceptOf(key, crypto));
 }
 
 function addressOf(url: string): UpstreamAddress {
@@ -31,7 +34,7 @@ function addressOf(url: string): UpstreamAddress {
 
 describe("handshake", () => {
   it("acceptOf() gives the example of RFC 6455", () => {
-    assert.equal(acceptOf(key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert.equal(acceptOf(key, crypto), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert.equal(handshakeKey(new TextEncoder().encode("the sample nonce")), key);
   });
 
@@ -77,7 +80,10 @@ describe("handshake", () => {
       [/did not say upgrade/, without("Connection")],
       [/did not say upgrade/, [...without("Connection"), "Connection: close, upgraded"]],
       [/does not fit the key/, without("Sec-")],
-      [/does not fit the key/, [...without("Sec-"), "Sec-WebSocket-Accept: " + acceptOf("x")]],
+      [/does not fit the key/, [
+        ...without("Sec-"),
+        "Sec-WebSocket-Accept: " + acceptOf("x", crypto),
+      ]],
       [/does not fit the key/, [...good, good[3]!]],
       [/extensions that was not offered/, [
         ...good,

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LinkLife, linkTimes } from "../../src/gateway/link_life.ts";
+import { type UpstreamWay, UpstreamWays } from "../../src/gateway/upstream_ways.ts";
 
 const second = 1_000;
 
 /** One that is open since `now`, its first ping sent and answered. */
-function openLife(upstreamAck: "auto" | "required" | "none", now = 0): LinkLife {
-  const life = new LinkLife({ upstreamAck });
+function openLife(
+  upstreamAck: "auto" | "required" | "none",
+  now = 0,
+  way?: UpstreamWay,
+): LinkLife {
+  const life = new LinkLife({ upstreamAck, ...way && { way } });
   life.start(now);
   assert.deepEqual(life.wake(now), { kind: "dial" });
   reopen(life, now);
@@ -185,6 +190,37 @@ describe("LinkLife", () => {
     life.wake(64 * second);
     reopen(life, 64 * second);
     assert.equal(life.confirmedBy, "undecided", "the next connection is asked anew");
+  });
+
+  it("auto asks an upstream once whether it acknowledges, on whatever connection and link", () => {
+    const ways = new UpstreamWays();
+    const first = openLife("auto", 0, ways.of("ws://a/"));
+    first.held(0);
+    assert.deepEqual(idle(first, 10 * second), ["confirm_held at 5000"]);
+    first.ended(11 * second, 0);
+    first.wake(12 * second);
+    reopen(first, 12 * second);
+    assert.equal(first.confirmedBy, "pongs");
+    const later = openLife("auto", 0, ways.of("ws://a/"));
+    assert.equal(later.confirmedBy, "pongs");
+    later.acked(1);
+    assert.equal(later.confirmedBy, "acks", "it may have learned to");
+    assert.equal(openLife("auto", 0, ways.of("ws://a/")).confirmedBy, "acks");
+    assert.equal(openLife("auto", 0, ways.of("ws://b/")).confirmedBy, "undecided");
+    assert.equal(openLife("required", 0, { confirmedBy: "pongs" }).confirmedBy, "acks");
+    assert.equal(openLife("none", 0, { confirmedBy: "acks" }).confirmedBy, "pongs");
+  });
+
+  it("forgets the ways of the upstream that was not used for longest beyond 10,000", () => {
+    const ways = new UpstreamWays();
+    ways.of("ws://first/").confirmedBy = "acks";
+    ways.of("ws://used/").confirmedBy = "acks";
+    for (let n = 0; n < 9_999; n++) {
+      ways.of(`ws://${n}/`);
+      if (n === 5_000) ways.of("ws://used/");
+    }
+    assert.equal(ways.of("ws://used/").confirmedBy, "acks");
+    assert.equal(ways.of("ws://first/").confirmedBy, undefined);
   });
 
   it("required and none never change their mind", () => {

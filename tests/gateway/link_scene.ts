@@ -1,3 +1,4 @@
+import { nodeCrypto } from "../../src/adapters/node/crypto.ts";
 import { UpstreamLink, type UpstreamLinkOptions } from "../../src/gateway/upstream_link.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
@@ -35,6 +36,7 @@ export async function linkScene(
     tcp: gateway.tcp,
     clock,
     random: fakeRandom(),
+    crypto: nodeCrypto(),
     logger: log.logger,
     upstreamAck,
     messageBytesMax: 10_000,

@@ -2,21 +2,16 @@ import { Clients } from "../../src/gateway/clients.ts";
 import type { BufferConfig } from "../../src/config/gateway_config.ts";
 import { openMessageLog } from "../../src/gateway/log/message_log.ts";
 import type { MessageLog, NewMessage, Slot } from "../../src/gateway/log/message_log_types.ts";
+import { defaultGateway } from "../config/default_gateway.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
 
 /** A buffer's configuration that keeps everything in memory. */
-export const memoryBuffer: BufferConfig = {
+const memoryBuffer: BufferConfig = {
+  ...defaultGateway.buffer,
   size: 1_000,
   persistFile: "",
   maxBytes: 1 << 20,
-  fsync: "always",
-  fsyncMinIntervalMs: 2,
-  upstreamAck: "auto",
-  retries: 0,
-  ttlSeconds: 0,
-  overflow: "reject",
-  dedupWindowMs: 600_000,
 };
 
 /** The real log without files, and clients for it. */

@@ -68,6 +68,22 @@ describe("Transfers", () => {
     );
   });
 
+  it("leaves what is above the watermark to small messages, whatever is announced", () => {
+    const { transfers, memory } = stage({ highWatermark: 0.8 });
+    const size = memory.limitBytes / 16;
+    for (let n = 0; n < 40; n++) {
+      transfers.start(`owner ${n}`, startOf("m", { totalSize: size, chunkCount: 100 }));
+    }
+    assert.equal(transfers.size, 12);
+    assert.equal(memory.refuses, "nothing");
+  });
+
+  it("takes one that is larger than the watermark while there is nothing else", () => {
+    const { transfers, memory } = stage({ highWatermark: 0.8 });
+    const start = startOf("m", { totalSize: memory.limitBytes - 1, chunkCount: 100 });
+    assert.equal(transfers.start("a", start), undefined);
+  });
+
   it("has 8 open for one connection, and refuses the same id and the same hash", () => {
     const { transfers } = stage();
     const open = (owner: string, id: string) =>
@@ -213,9 +229,9 @@ describe("MessageText", () => {
   });
 });
 
-function stage() {
+function stage({ highWatermark = 1 } = {}) {
   const clock = fakeClock();
-  const memory = new MemoryAccount({ maxMemoryMB: 100, highWatermark: 1 });
+  const memory = new MemoryAccount({ maxMemoryMB: 100, highWatermark });
   const idle: string[] = [];
   const transfers = new Transfers<string, BinaryBody>({
     clock,

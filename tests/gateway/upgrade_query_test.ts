@@ -27,13 +27,29 @@ describe("parseUpgradeQuery()", () => {
       lastMessageId: "m/1",
       limit: 50,
     });
-    for (const limit of ["", "x", "-1", "1.5", "0x10", "9999999999"]) {
+    const bad = [
+      "",
+      "x",
+      "-1",
+      "1.5",
+      "0x10",
+      "1e2",
+      "%205%20",
+      "+5",
+      "%2B5",
+      "5%0a",
+      "9999999999",
+    ];
+    for (const limit of bad) {
       assert.deepEqual(at(`?loadHistory=true&limit=${limit}`).history, {
         lastMessageId: "",
         limit: NaN,
       });
     }
     assert.equal(at("?loadHistory=1").history, undefined);
+    // Too long to be known, but it asks for what came after it all the same.
+    const long = at(`?loadHistory=true&lastMessageId=${"x".repeat(4_000)}`).history;
+    assert.equal(long?.lastMessageId, "x".repeat(257));
   });
 
   it("gives no id for escapes that are none or not UTF-8, also after a good one", () => {

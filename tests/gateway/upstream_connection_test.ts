@@ -24,7 +24,7 @@ function connect(
   const queue = new CheckedQueue();
   const owner = new NotingOwner();
   const log = fakeLog();
-  const { tcp, clock, random } = runtime;
+  const { tcp, clock, random, crypto } = runtime;
   const link = new UpstreamLink({
     url,
     queue,
@@ -32,6 +32,7 @@ function connect(
     tcp,
     clock,
     random,
+    crypto,
     logger: log.logger,
     upstreamAck,
     messageBytesMax: 20 << 20,

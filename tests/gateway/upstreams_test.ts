@@ -16,7 +16,7 @@ import { memoryLog } from "./memory_log.ts";
 class HeldLink implements Link {
   state: LinkState = "closed";
   readonly bufferedBytes = 0;
-  readonly reconnects = 0;
+  reconnects = 0;
   isStopped = false;
   /** Takes what waits as soon as it waits. */
   isReading = true;
@@ -222,6 +222,21 @@ describe("Upstreams.replaceRules()", () => {
       assert.deepEqual([scene.undelivered, scene.faults], [0, []]);
       assert.equal(a.isStopped, true);
     }
+  });
+
+  it("the count of reconnects keeps those of links that are gone", async () => {
+    const scene = await Scene.of([rule("a", "A"), rule("b", "B")]);
+    for (const id of ["a", "b"]) scene.upstreams.routeOf(scene.client(id));
+    scene.links.get("A")!.reconnects = 3;
+    scene.links.get("B")!.reconnects = 2;
+    assert.equal(scene.upstreams.reconnects, 5);
+    await scene.upstreams.replaceRules([rule("b", "B")]);
+    assert.equal(scene.links.get("A")!.isStopped, true);
+    assert.equal(scene.upstreams.reconnects, 5);
+    await scene.upstreams.replaceRules([rule("a", "A"), rule("b", "B")]);
+    scene.upstreams.routeOf(scene.client("a"));
+    scene.links.get("A")!.reconnects = 1;
+    assert.equal(scene.upstreams.reconnects, 6, "another connection to the same upstream");
   });
 
   it("keeps messages whose rule is gone, and sends them when there is one again", async () => {

@@ -37,6 +37,13 @@ export interface ClientClose {
 
 export type ServerMessage = Record<string, unknown>;
 
+/** A history as it was sent. */
+export interface Replay {
+  readonly messages: ServerMessage[];
+  /** The note behind it. */
+  readonly end: ServerMessage;
+}
+
 /**
  * A WebSocket client of the gateway that can send any bytes, stop reading, and leave pings without
  * an answer. What arrives is kept until it is asked for.
@@ -162,6 +169,16 @@ export class GatewayClient {
 
   async nextJson(limitMs?: number): Promise<ServerMessage> {
     return JSON.parse(await this.next(limitMs)) as ServerMessage;
+  }
+
+  /** What comes up to the end note of a history. */
+  async replay(): Promise<Replay> {
+    const messages: ServerMessage[] = [];
+    for (;;) {
+      const next = await this.nextJson();
+      if (next.action === "history_complete") return { messages, end: next };
+      messages.push(next);
+    }
   }
 
   /** Texts that came and were not asked for. */

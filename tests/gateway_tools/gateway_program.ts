@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { programCommand, type ProgramKind } from "../client/game_program.ts";
+import { cleanEnvironment, freePort } from "../program_environment.ts";
 import { Changes } from "./changes.ts";
 import { type ClientOptions, GatewayClient, type Refusal } from "./gateway_client.ts";
 
@@ -114,15 +114,7 @@ export class GatewayProgram {
   }
 
   async #startOnce(): Promise<number> {
-    const config = this.#config;
-    const [http_port, tcp_port] = this.#ports;
-    const all: Record<string, unknown> = { tcp_port, tcp_port_mode: "host", ...config };
-    if (this.#isListenKey) {
-      all.gateway = { listen: `127.0.0.1:${http_port}`, ...config.gateway as GatewaySections };
-    } else {
-      all.http_port = http_port;
-    }
-    writeFileSync(join(this.directory, "freekill-gw.json"), JSON.stringify(all));
+    this.configure(this.#config);
     const startedAt = performance.now();
     this.#spawn();
     const timer = setTimeout(() => this.#child?.kill("SIGKILL"), startMs);
@@ -137,6 +129,35 @@ export class GatewayProgram {
       clearTimeout(timer);
     }
     return performance.now() - startedAt;
+  }
+
+  get configPath(): string {
+    return join(this.directory, "freekill-gw.json");
+  }
+
+  /** A configuration with its ports, as the program reads it. */
+  configText(config: GatewaySections): string {
+    const [http_port, tcp_port] = this.#ports;
+    const all: Record<string, unknown> = { tcp_port, tcp_port_mode: "host", ...config };
+    if (this.#isListenKey) {
+      all.gateway = { listen: `127.0.0.1:${http_port}`, ...config.gateway as GatewaySections };
+    } else {
+      all.http_port = http_port;
+    }
+    return JSON.stringify(all);
+  }
+
+  /** Writes another configuration, without telling a program that runs. */
+  configure(config: GatewaySections): void {
+    writeFileSync(this.configPath, this.configText(config));
+  }
+
+  /** The report of its n-th reload since the start, as the log shows it. */
+  async reloaded(count = 1): Promise<Record<string, unknown>> {
+    const mark = '"configuration reloaded"';
+    await this.logs(new RegExp(`(?:${mark}[^]*){${count}}`));
+    const lines = this.log.split("\n").filter((line) => line.includes(mark));
+    return JSON.parse(lines[count - 1] ?? "{}");
   }
 
   /** SIGTERM; its exit code, null when it had to be killed. */
@@ -244,27 +265,4 @@ export class GatewayProgram {
     // Who waits for it sees how it ended.
     this.#ended.catch(() => {});
   }
-}
-
-/** This environment without settings for the program and without a service manager. */
-function cleanEnvironment(): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    const isOurs = name.startsWith("FREEKILL_GW_") || name.startsWith("BUN_") ||
-      name === "NOTIFY_SOCKET";
-    if (value !== undefined && !isOurs) kept[name] = value;
-  }
-  return kept;
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { codeOf, isPending, withClient } from "./sdk_client.ts";
+import { ScriptedServer } from "./scripted_server.ts";
+import { codeOf, isPending, SdkClient, withClient } from "./sdk_client.ts";
 
 describe("StratixClient.send() with acks", () => {
   it("resolves when the gateway has acknowledged the message, and not before", async () => {
@@ -113,6 +114,20 @@ describe("StratixClient.send() with acks", () => {
       assert.equal((await second.nextJson()).data, "kept");
       client.disconnect();
       assert.equal(await codeOf(kept), "disconnected");
+    });
+  });
+
+  it("gives a message up by its signal where nothing is acknowledged, too", async () => {
+    await ScriptedServer.with(async (server) => {
+      const { client } = new SdkClient({ gatewayUrl: server.url });
+      const stop = new AbortController();
+      await client.send("given up", { signal: stop.signal });
+      await client.send("kept", { signal: new AbortController().signal });
+      stop.abort();
+      assert.equal(client.getQueueSize(), 1);
+      await client.connect();
+      assert.equal((await (await server.peer()).nextJson()).data, "kept");
+      client.disconnect();
     });
   });
 });

@@ -39,6 +39,26 @@ describe("StratixClient.send() in chunks", () => {
     });
   });
 
+  it("rejects what disconnect() finds on its way, also where nothing is acknowledged", async () => {
+    await withClient({ chunks: true }, async ({ client, peer }) => {
+      const sent = codeOf(client.send(pattern(2 * chunkBytes), { messageId: "m" }));
+      client.disconnect();
+      assert.equal(await sent, "disconnected");
+      assert.equal(client.getQueueSize(), 0);
+      assert.deepEqual(peer.frames, []);
+    });
+  });
+
+  it("rejects bytes that cannot be read, and goes on with the next message", async () => {
+    await withClient({ acks: true, chunks: true }, async ({ client, peer }) => {
+      const shared = new Uint8Array(new SharedArrayBuffer(2 * chunkBytes));
+      const sent = codeOf(client.send(shared));
+      void client.send("next").catch(() => {});
+      assert.equal(await sent, "bad_message");
+      assert.equal((await peer.nextJson()).data, "next");
+    });
+  });
+
   it("begins again from the start after a reconnect in the middle", async () => {
     const data = pattern(3 * chunkBytes);
     await withClient({ acks: true, chunks: true }, async ({ client, peer, server }) => {
@@ -126,6 +146,22 @@ describe("StratixClient.send() in chunks that are refused", () => {
   }
 });
 
+describe("StratixClient.send() in chunks that come again", () => {
+  it("is not begun anew by what the gateway says to the end of the try before", async () => {
+    await withClient({ acks: true, chunks: true }, async ({ client, peer }) => {
+      const sent = client.send(pattern(30 * chunkBytes), { messageId: "m" });
+      await peer.next();
+      const late = { type: 2, action: "error", code: "unknown_transfer", message: "late" };
+      peer.send({ ...late, messageId: "m" });
+      const kinds = [];
+      while (kinds.at(-1) !== 3) kinds.push((await peer.next())[0]);
+      assert.deepEqual(kinds, [...new Array(30).fill(2), 3]);
+      peer.ack("m");
+      assert.equal(await sent, "m");
+    });
+  });
+});
+
 describe("StratixClient receives chunks", () => {
   const bytes = pattern(1_000);
   const parts = [bytes.subarray(0, 400), bytes.subarray(400, 999), bytes.subarray(999)];
@@ -168,9 +204,26 @@ describe("StratixClient receives chunks", () => {
     });
   });
 
+  it("gives nothing more once a handler has told it to disconnect", async () => {
+    await withClient(
+      { chunks: true },
+      async ({ client, peer, messages, disconnections, until }) => {
+        client.onMessage(({ messageId }) => {
+          if (messageId === "b") client.disconnect();
+        });
+        peer.send(json(1, { messageId: "a", totalSize: 1, chunkCount: 1 }));
+        peer.send(chunk("a", 0, Uint8Array.of(7)));
+        peer.send(json(3, { messageId: "a", checksum: sha256(Uint8Array.of(7)) }));
+        for (const messageId of ["b", "c"]) peer.send({ type: 0, messageId, data: "" });
+        await until("its end", () => disconnections.length === 1);
+        assert.deepEqual(messages.map(({ message }) => message.messageId), ["a", "b"]);
+      },
+    );
+  });
+
   it("gives text as text, with all members that its sender added", async () => {
     await withClient({ chunks: true }, async ({ peer, messages, until }) => {
-      const text = "七 ".repeat(300);
+      const text = "\ufeff" + "七 ".repeat(300);
       const data = new TextEncoder().encode(text);
       const members = { type: 0, messageId: "", clientId: "client-1", own: [1], timestamp: 5 };
       peer.send(json(1, { totalSize: data.length, chunkCount: 2, ...members }));

@@ -161,6 +161,22 @@ describe("StratixClient.messages()", () => {
     });
   });
 
+  it("ends with disconnect() and the signal of a client that has no connection", async () => {
+    const stop = new AbortController();
+    const config = { clientId: "c", gatewayUrl: "ws://127.0.0.1:1/ws", acks: true };
+    const idle = new StratixClient(config);
+    const aborted = new StratixClient({ ...config, signal: stop.signal });
+    const waiting = [idle.messages().next(), aborted.messages().next()];
+    const kept = codeOf(idle.send("x"));
+    idle.disconnect();
+    stop.abort(new Error("enough"));
+    for (const reading of [...waiting, aborted.messages().next()]) {
+      assert.equal((await reading).done, true);
+    }
+    assert.equal(await kept, "disconnected");
+    await assert.rejects(aborted.send("x"), { message: "enough" });
+  });
+
   it("throws iterator_full where nobody reads", async () => {
     await withClient({}, async ({ client, peer, messages, until }) => {
       const stream = client.messages();

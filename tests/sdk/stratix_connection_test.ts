@@ -123,6 +123,29 @@ describe("StratixClient's connection", () => {
     }
   });
 
+  it("stays as it is when a handler of its error tells it to disconnect", async () => {
+    const failing = new SdkClient({
+      gatewayUrl: "ws://127.0.0.1:1/ws",
+      token: () => Promise.reject(new Error("no token")),
+    });
+    failing.client.onError(() => failing.client.disconnect());
+    assert.equal(await codeOf(failing.client.connect()), "disconnected");
+    assert.equal(failing.client.state, "idle");
+    assert.equal(failing.errors.length, 1);
+  });
+
+  it("takes Infinity for a time that is never over", async () => {
+    const never = { connectTimeout: Infinity, heartbeatTimeout: Infinity, ackTimeout: Infinity };
+    const token = () => new Promise<string>((resolve) => setTimeout(resolve, 50, "t"));
+    await withClient({ ...never, acks: true, token }, async ({ client, peer, server }) => {
+      const sent = client.send("x", { messageId: "m" });
+      await peer.next();
+      peer.ack("m");
+      await sent;
+      assert.equal(server.peers.length, 1);
+    });
+  });
+
   it("ends by its signal", async () => {
     const stop = new AbortController();
     await withClient({ signal: stop.signal }, async ({ client, peer }) => {

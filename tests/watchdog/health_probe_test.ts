@@ -5,7 +5,7 @@ import { after, describe, it } from "node:test";
 import { askToStop, checkPort, probeHealth } from "../../src/watchdog/health_probe.ts";
 import { keepAliveMs } from "../../src/watchdog/service_manager.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
-import { freePort } from "./watchdog_harness.ts";
+import { freePort } from "../program_environment.ts";
 
 /** Short enough to wait for, long enough for an answer on a busy machine. */
 const timeoutMs = 600;

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,6 +7,7 @@ import { loadSettings } from "../../src/config/load_settings.ts";
 import type { Runtime } from "../../src/ports/runtime.ts";
 import { runWatchdog } from "../../src/watchdog/watchdog.ts";
 import { runtimeCommand } from "../adapters/helper_program.ts";
+import { freePort } from "../program_environment.ts";
 import { runtimeUnderTest } from "../tested_runtime.ts";
 import { fakeLog } from "../fakes/log.ts";
 import type { FakeLife } from "./fake_server.ts";
@@ -65,18 +65,6 @@ export function killProcess(pid: number): void {
   } catch {
     // It has ended already.
   }
-}
-
-/** A TCP port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address?.port ?? 0 : 0));
-    });
-  });
 }
 
 interface Left {

@@ -194,6 +194,60 @@ describe("FrameParser", () => {
     assert.equal(parsers.length, 2_000);
   });
 
+  it("push() takes memory for an announced length once it is counted, and gives it back", () => {
+    const noted: number[] = [];
+    const texts: string[] = [];
+    let isRoom = true;
+    const room = {
+      reserve: (count: number) => (noted.push(count), isRoom),
+      giveBack: (count: number) => void noted.push(-count),
+    };
+    const parser = (more: object = {}) =>
+      new FrameParser({
+        messageBytesMax: 1 << 20,
+        room,
+        handlers: {
+          text: (text) => void texts.push(`${text.length} ${noted.join(" ")}`),
+          binary: (found) => void texts.push(`${found.length} ${noted.join(" ")}`),
+          ping() {},
+          pong() {},
+          close() {},
+          ...more,
+        },
+      });
+    const inPieces = (into: FrameParser, all: Uint8Array) => {
+      for (let at = 0; at < all.length; at += 30_000) into.push(all.subarray(at, at + 30_000));
+    };
+    const large = "x".repeat(100_000);
+    inPieces(parser(), frame(1, large));
+    assert.deepEqual(texts, ["100000 100000 -100000"]);
+    // Of bytes the handler has the memory itself.
+    inPieces(parser(), frame(2, large));
+    assert.equal(texts.pop(), "100000 100000 -100000 100000");
+    assert.deepEqual(noted.splice(0), [100_000, -100_000, 100_000, -100_000]);
+
+    const cutOff = parser();
+    cutOff.push(frame(1, large).subarray(0, 14));
+    assert.deepEqual(noted, [100_000]);
+    cutOff.stop();
+    cutOff.stop();
+    assert.deepEqual(noted.splice(0), [100_000, -100_000]);
+    const stopped = parser({ binary: () => stopped.stop() });
+    inPieces(stopped, frame(2, large));
+    inPieces(parser(), frame(1, new Uint8Array(100_000).fill(0xff)));
+    assert.deepEqual(noted.splice(0), [100_000, -100_000, 100_000, -100_000]);
+
+    // What is small, comes whole, or comes in several frames, takes what it takes.
+    parser().push(frame(1, large));
+    inPieces(parser(), frame(1, "x".repeat(65_000)));
+    inPieces(parser(), joined(frame(1, large, { fin: false }), frame(0, large)));
+    assert.deepEqual(noted, []);
+    isRoom = false;
+    inPieces(parser(), frame(1, large));
+    assert.deepEqual(noted, [100_000]);
+    assert.equal(texts.at(-1), "100000 100000");
+  });
+
   it("push() never throws and never reports past its fault, whatever bytes come", () => {
     fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), (pieces) => {
       const seen = parse(pieces);

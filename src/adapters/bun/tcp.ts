@@ -16,6 +16,9 @@ import { trustedAuthorities } from "../node/tls_authorities.ts";
 /** Keep-alive probes start after this silence: a dead peer is then noticed within some minutes. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** Memory of larger pieces is given back as soon as they are read. */
+const FREED_BYTES_MIN = 65_536;
+
 /** What an adapter does when a handler throws: that connection is destroyed, and this is told. */
 export interface TcpFailureHook {
   handlerFailed?(error: unknown): void;
@@ -292,6 +295,8 @@ class BunConnection<T> implements TcpConnection<T> {
     } catch (error) {
       this.#failed(error);
     }
+    // Each is its own; a collector would let those of a large message pile up to its size.
+    if (bytes.length >= FREED_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
   }
 
   /** Bun also calls it when nothing waits. */

@@ -291,7 +291,8 @@ class DenoWebSocketConnection<T> extends InboundMeter implements WebSocketConnec
       this.close(code, reason);
       return false;
     }
-    const waits = this.#socket.writableNeedDrain;
+    // Deno often writes at once what `node:net` counts as waiting until its `drain`.
+    const waits = this.#socket.writableNeedDrain && this.bufferedBytes > 0;
     if (ownerWaits) this.#waiting ||= waits;
     return !waits;
   }

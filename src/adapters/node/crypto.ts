@@ -28,6 +28,7 @@ export function nodeCrypto(): CryptoPort {
       const hash = createHash("sha256");
       return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
     },
+    sha1: (bytes) => new Uint8Array(createHash("sha1").update(bytes).digest()),
     md5: (bytes) => new Uint8Array(createHash("md5").update(bytes).digest()),
     generateRsaKeyPair,
     openRsaPrivateKey,

@@ -154,15 +154,20 @@ function reader(path: string, file: FileHandle): LogFileReader {
   return {
     read(into, from) {
       if (isClosed) return Promise.reject(closed("read", path));
-      return attempt("read", path, async () => {
-        let filled = 0;
-        while (filled < into.length) {
-          const { bytesRead } = await file.read(into, filled, into.length - filled, from + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
-        }
-        return filled;
-      });
+      return read(0);
+
+      // Without `attempt`: hundreds are under way at a time.
+      function read(filled: number): Promise<number> {
+        return file.read(into, filled, into.length - filled, from + filled).then(
+          ({ bytesRead }) => {
+            const now = filled + bytesRead;
+            return bytesRead === 0 || now === into.length ? now : read(now);
+          },
+          (error: unknown) => {
+            throw fileError("read", path, error);
+          },
+        );
+      }
     },
     async close() {
       if (isClosed) return;

@@ -55,6 +55,7 @@ export function nodeProcess(
     // A container may allow no more than a part of the machine's.
     processors: Math.max(1, availableParallelism()),
     platform: platformName(process.platform),
+    readInputLine,
     writeStdout: (text) => print(() => writeAll(STDOUT, Buffer.from(text))),
     writeStderr: (text) => print(() => writeStderr(text)),
     onSignal(signal, receive) {
@@ -96,6 +97,20 @@ export function nodeProcess(
     },
     fileDescriptorLimit,
   };
+}
+
+async function readInputLine(bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    const part: Uint8Array = Buffer.from(chunk);
+    const end = part.indexOf(0x0a);
+    parts.push(end < 0 ? part : part.subarray(0, end));
+    bytes += part.length;
+    if (end >= 0 || bytes > bytesMax) break;
+  }
+  const line = Buffer.concat(parts);
+  return new Uint8Array(line.at(-1) === 0x0d ? line.subarray(0, -1) : line);
 }
 
 /** Loaded only here: a short command starts nothing, and must start quickly itself. */

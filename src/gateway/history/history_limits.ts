@@ -61,5 +61,8 @@ export const syncMs = 1_000;
 /** After a failure, until the next try. */
 export const retryMs = 1_000;
 
+/** Messages that one new message pushes out at most: after lower limits there may be millions. */
+export const rowsAMessage = 1_000;
+
 /** Messages that one turn of the event loop forgets or looks at. */
 export const rowsATurn = 20_000;

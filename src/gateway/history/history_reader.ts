@@ -9,6 +9,18 @@ const gapBytesMax = 16 * 1024;
 /** Read in one go, at most, if it is more than one record. */
 const readBytesMax = 1024 * 1024;
 
+/** Reads of one file under way at the same time: each alone is mostly waiting, and far apart there
+ * is one for each record. */
+const readsAtOnce = 16;
+
+/** Records that are read in one go: `first` … `next` of those that are wanted of a file. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+  readonly next: number;
+}
+
 /** Where a message's record is, and the id that it must have. */
 export interface RecordPlace {
   readonly block: HistoryBlock;
@@ -80,28 +92,26 @@ export class HistoryReader {
       this.damaged += picked.length;
       return;
     }
-    for (let first = 0; first < picked.length;) {
-      const from = positionOf(picked[first]!);
-      let to = from;
-      let next = first;
-      for (; next < picked.length; next++) {
-        const place = places[picked[next]!]!;
-        const position = positionOf(picked[next]!);
-        const isFar = position > to + gapBytesMax || position + place.bytes > from + readBytesMax;
-        if (next > first && isFar) break;
-        to = Math.max(to, position + place.bytes);
+    const stretches = stretchesOf(
+      picked.map((i) => ({ at: positionOf(i), bytes: places[i]!.bytes })),
+    );
+    let taken = 0;
+    const readNext = async () => {
+      for (let stretch = stretches[taken++]; stretch !== undefined; stretch = stretches[taken++]) {
+        const { from, to, first, next } = stretch;
+        const bytes = new Uint8Array(to - from);
+        const read = await file.read(bytes, from).catch(() => {
+          // As for the file itself.
+          this.failures++;
+          return 0;
+        });
+        const there = bytes.subarray(0, read);
+        for (const i of picked.slice(first, next)) {
+          found[i] = this.#record(places[i]!, there, positionOf(i) - from);
+        }
       }
-      const bytes = new Uint8Array(to - from);
-      const read = await file.read(bytes, from).catch(() => {
-        // As for the file itself.
-        this.failures++;
-        return 0;
-      });
-      for (; first < next; first++) {
-        const i = picked[first]!;
-        found[i] = this.#record(places[i]!, bytes.subarray(0, read), positionOf(i) - from);
-      }
-    }
+    };
+    await Promise.all(Array.from({ length: Math.min(readsAtOnce, stretches.length) }, readNext));
     await file.close();
   }
 
@@ -122,4 +132,23 @@ export class HistoryReader {
     const text = this.#decoder.decode(bytes!.subarray(record.textAt, end));
     return { ...record, text };
   }
+}
+
+/** Of records in order of their positions: what is near each other is one stretch. */
+function stretchesOf(records: readonly { at: number; bytes: number }[]): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (let first = 0; first < records.length;) {
+    const from = records[first]!.at;
+    let to = from;
+    let next = first;
+    for (; next < records.length; next++) {
+      const { at, bytes } = records[next]!;
+      const isFar = at > to + gapBytesMax || at + bytes > from + readBytesMax;
+      if (next > first && isFar) break;
+      to = Math.max(to, at + bytes);
+    }
+    stretches.push({ from, to, first, next });
+    first = next;
+  }
+  return stretches;
 }

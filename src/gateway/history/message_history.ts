@@ -12,6 +12,7 @@ import {
   defaultHistoryLimits,
   type HistoryLimits,
   memoryOnlyShare,
+  rowsAMessage,
   rowsATurn,
 } from "./history_limits.ts";
 import { isLargerThan, metadataOf } from "./history_metadata.ts";
@@ -69,13 +70,15 @@ export interface HistoryRange {
  */
 export class MessageHistory {
   readonly #clock: Clock;
+  /** One object, which those who were given it read anew each time. */
   readonly #limits: HistoryLimits;
+  readonly #ownLimits: Partial<HistoryLimits>;
   readonly #index: HistoryIndex;
   readonly #blocks: HistoryBlocks;
   readonly #reader: HistoryReader;
   readonly #writer: HistoryWriter | undefined;
   readonly #cleaner: HistoryCleaner;
-  readonly #memoryBytes: number;
+  #memoryBytes: number;
   #config: HistoryConfig;
   #totalBytes = 0;
   #sequence = 0;
@@ -95,11 +98,8 @@ export class MessageHistory {
     this.#memoryBytes = options.maxMemoryMB * mebibyte;
     const isOnDisk = persistFile !== "";
     this.#totalBytes = this.#totalOf(config, isOnDisk);
-    const limits = {
-      ...defaultHistoryLimits(this.#totalBytes, this.#memoryBytes),
-      ...options.limits,
-    };
-    this.#limits = isOnDisk ? limits : { ...limits, cachedBytes: Infinity };
+    this.#ownLimits = options.limits ?? {};
+    this.#limits = this.#limitsOfNow(isOnDisk);
     this.#index = new HistoryIndex();
     this.#blocks = new HistoryBlocks({ limits: this.#limits, random, isOnDisk });
     const names = isOnDisk ? logNames(`${persistFile}.history`) : undefined;
@@ -173,9 +173,7 @@ export class MessageHistory {
     });
     index.link(client, row);
     if (client.count > this.#config.maxPerClient) this.#removeFirst(client);
-    while (index.totalBytes > this.#totalBytes || index.size > this.#limits.rows) {
-      this.#removeOldest();
-    }
+    for (let count = 0; count < rowsAMessage && this.#isFull; count++) this.#removeOldest();
     this.#writer?.wake();
   }
 
@@ -226,9 +224,12 @@ export class MessageHistory {
   }
 
   /** Other limits from now on; where they are lower, what is over them goes bit by bit. */
-  reconfigure(config: HistoryConfig): void {
+  reconfigure(config: HistoryConfig, { maxMemoryMB }: { maxMemoryMB: number }): void {
+    const isOnDisk = this.#writer !== undefined;
     this.#config = config;
-    this.#totalBytes = this.#totalOf(config, this.#writer !== undefined);
+    this.#memoryBytes = maxMemoryMB * mebibyte;
+    this.#totalBytes = this.#totalOf(config, isOnDisk);
+    Object.assign(this.#limits, this.#limitsOfNow(isOnDisk));
   }
 
   /** Forgets what is too old. To be called about once a second. */
@@ -236,8 +237,7 @@ export class MessageHistory {
     const index = this.#index;
     const keptFrom = this.#keptFromSeconds;
     for (let count = 0; count < rowsATurn && index.oldest !== noRow; count++) {
-      const isOver = index.seconds(index.oldest) < keptFrom ||
-        index.totalBytes > this.#totalBytes;
+      const isOver = index.seconds(index.oldest) < keptFrom || this.#isFull;
       if (!isOver) break;
       this.#removeOldest();
     }
@@ -256,6 +256,18 @@ export class MessageHistory {
 
   get #keptFromSeconds(): number {
     return Math.floor(this.#clock.now() / 1_000) - this.#config.cleanupHours * hourSeconds;
+  }
+
+  get #isFull(): boolean {
+    return this.#index.totalBytes > this.#totalBytes || this.#index.size > this.#limits.rows;
+  }
+
+  #limitsOfNow(isOnDisk: boolean): HistoryLimits {
+    const limits = {
+      ...defaultHistoryLimits(this.#totalBytes, this.#memoryBytes),
+      ...this.#ownLimits,
+    };
+    return isOnDisk ? limits : { ...limits, cachedBytes: Infinity };
   }
 
   #totalOf({ maxTotalMB }: HistoryConfig, isOnDisk: boolean): number {
@@ -328,8 +340,6 @@ export class MessageHistory {
     for (const client of index.all()) {
       while (client.count > this.#config.maxPerClient) this.#removeFirst(client);
     }
-    while (index.totalBytes > this.#totalBytes || index.size > this.#limits.rows) {
-      this.#removeOldest();
-    }
+    while (this.#isFull) this.#removeOldest();
   }
 }

@@ -17,8 +17,8 @@ export type IdentityOpening =
 /** Says by tokens who clients are. */
 export class ClientIdentity {
   readonly #parts: IdentityParts;
-  #config: JwtConfig;
-  #keys: readonly TokenKey[];
+  readonly #config: JwtConfig;
+  readonly #keys: readonly TokenKey[];
 
   /** Reads the keys. For a configuration with a source of them. */
   static async open(config: JwtConfig, parts: IdentityParts): Promise<IdentityOpening> {
@@ -51,18 +51,5 @@ export class ClientIdentity {
       config: this.#config,
       nowMs: this.#parts.clock.now(),
     });
-  }
-
-  /**
-   * Reads the keys again, by another configuration if there is one. Gives the reason, in one line,
-   * when they cannot be used: then nothing has changed. Whoever is connected stays, until its token
-   * is over.
-   */
-  async reload(config: JwtConfig = this.#config): Promise<string | undefined> {
-    const read = await readTokenKeys(config, this.#parts.files);
-    if (!read.ok) return read.reason;
-    this.#config = config;
-    this.#keys = read.keys;
-    return undefined;
   }
 }

@@ -18,6 +18,10 @@ export interface DeadLetter {
 /** Waiting to be written while the disk refuses; beyond it the oldest are lost, with a line. */
 const queueBytesMax = 8 * 1024 * 1024;
 
+/** What a letter takes at most for each byte of its message, every quote escaped, and besides. */
+const bytesAByte = 2;
+const letterHeadBytesMax = 4_096;
+
 /** How far back `last` looks in each file. */
 const readBytesMax = 4 * 1024 * 1024;
 
@@ -53,6 +57,12 @@ export class DeadLetters {
     this.#logger = parts.logger;
     this.#names = parts.names;
     this.#bytesMax = bytesMax;
+  }
+
+  /** Whether a letter with a message of so many bytes can wait without another one being lost. */
+  hasRoom(messageBytes: number): boolean {
+    const bytes = messageBytes * bytesAByte + letterHeadBytesMax;
+    return this.#queueBytes === 0 || this.#queueBytes + bytes <= queueBytesMax;
   }
 
   /** `done` is called when the letter is safe, or could not be kept. */

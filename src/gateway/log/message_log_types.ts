@@ -88,8 +88,14 @@ export interface MessageLog {
   append(message: NewMessage): Slot;
   /** Delivered, expired or dropped: forgets it. */
   release(slot: Slot): void;
-  /** Writes an expired or given-up message to the dead letters, then releases it. */
-  bury(slot: Slot, reason: string): void;
+  /** An expired or given-up message waits no longer: it is written to the dead letters, and kept in
+   * the log until it is safe there. Then `done` is called; its client stays the owner's until then. */
+  bury(slot: Slot, reason: string, done?: () => void): void;
+  /** Whether it may be buried now: else the oldest of those that are on their way to the dead letters
+   * would be lost. */
+  canBury(slot: Slot): boolean;
+  /** Whether the message with this sequence number still is in this slot, and waits. */
+  isWaiting(slot: Slot, sequence: number): boolean;
 
   /** Counts up with every `append`, also over restarts. */
   sequence(slot: Slot): number;

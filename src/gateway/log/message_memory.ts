@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { crc32Between } from "../../base/crc32.ts";
+import { utf8Length } from "../../wire/utf8.ts";
 import {
   copyBytes,
   finishRecord,
@@ -28,8 +29,9 @@ import {
   varintWidth,
 } from "./record_format.ts";
 
-/** Bodies whose UTF-8 might be longer are turned into bytes first, and then copied. */
+/** Of longer bodies it is counted how long their UTF-8 is, rather than room kept for the longest. */
 const inPlaceUnitsMax = 8 * 1024;
+const utf8BytesAUnit = 3;
 
 /** Where a record is to stand on disk; `segment` 0: nowhere for now. */
 export interface RecordPlace {
@@ -55,26 +57,15 @@ export class MessageMemory {
   add(message: NewMessage, sequence: number, place: RecordPlace): Slot {
     const { body } = message;
     if (typeof body !== "string") return this.#adopt(message, body, sequence, place);
-    let encoded: Uint8Array | undefined;
-    let most: number;
-    if (body.length <= inPlaceUnitsMax) {
-      most = body.length * 3;
-    } else {
-      encoded = this.#encoder.encode(body);
-      most = encoded.length;
-    }
+    const isShort = body.length <= inPlaceUnitsMax;
+    const most = isShort ? body.length * utf8BytesAUnit : utf8Length(body);
     const block = this.blocks.withRoom(recordHeadBytesMax + most);
     const { bytes } = block;
     const at = block.used;
     const width = varintWidth(recordHeadBytesMax + most);
     const bodyAt = this.#putNewHead(block, message, { width, sequence, place });
     putBefore(bytes, bodyAt, message);
-    let bodyBytes = most;
-    if (encoded === undefined) {
-      bodyBytes = this.#encoder.encodeInto(body, bytes.subarray(bodyAt)).written;
-    } else {
-      bytes.set(encoded, bodyAt);
-    }
+    const bodyBytes = this.#encoder.encodeInto(body, bytes.subarray(bodyAt)).written;
     const bodyCrc = crc32Between(bytes, bodyAt, bodyAt + bodyBytes);
     this.#finish(block, { at, width, bodyAt, end: bodyAt + bodyBytes, bodyCrc, salt: place.salt });
     return this.#newRow(message, { sequence, place, block, bodyAt, bodyBytes, bodyCrc });
@@ -212,27 +203,27 @@ export class MessageMemory {
   }
 
   release(slot: Slot): void {
-    const page = this.table.page(slot);
-    const row = rowOf(slot);
-    assert((page.flags[row]! & slotFlag.live) !== 0, "a message was released twice");
-    const block = this.blocks.at(page.block[row]!);
-    const bodyBytes = page.bodyBytes[row]!;
-    this.depth--;
-    this.bytes -= bodyBytes;
-    block.live--;
-    block.liveBytes -= bodyBytes;
+    this.#countOut(slot);
     this.table.unlink(slot);
-    this.table.giveBack(slot);
-    if (block.live === 0) this.blocks.tidy(block);
+    this.forget(slot);
+  }
+
+  /** It waits no longer; its record is kept, here and on disk, until `forget`. */
+  setAside(slot: Slot): void {
+    this.#countOut(slot);
+    this.table.setAside(slot);
   }
 
   /** Takes a copy of a message back that was restored and not linked yet. */
   discard(slot: Slot): void {
+    this.#countOut(slot);
+    this.forget(slot);
+  }
+
+  forget(slot: Slot): void {
     const page = this.table.page(slot);
     const row = rowOf(slot);
     const block = this.blocks.at(page.block[row]!);
-    this.depth--;
-    this.bytes -= page.bodyBytes[row]!;
     block.live--;
     block.liveBytes -= page.bodyBytes[row]!;
     this.table.giveBack(slot);
@@ -327,6 +318,14 @@ export class MessageMemory {
     this.block = block;
     this.from = record.at;
     this.to = record.end;
+  }
+
+  #countOut(slot: Slot): void {
+    const page = this.table.page(slot);
+    const row = rowOf(slot);
+    assert((page.flags[row]! & slotFlag.live) !== 0, "a message was released twice");
+    this.depth--;
+    this.bytes -= page.bodyBytes[row]!;
   }
 
   #count(block: MemoryBlock, bodyBytes: number): void {

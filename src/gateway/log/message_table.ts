@@ -99,6 +99,20 @@ export class MessageTable {
     else this.#pages[older >> pageBits]!.newer[older & pageMask] = newer;
   }
 
+  /** Takes a row out of that list that stays in use: it is its own newer one from then on. */
+  setAside(slot: Slot): void {
+    this.unlink(slot);
+    this.#pages[slot >> pageBits]!.newer[slot & pageMask] = slot;
+  }
+
+  /** Whether a row that was in that list with this sequence number still is. */
+  isLinked(slot: Slot, sequence: number): boolean {
+    const page = this.#pages[slot >> pageBits]!;
+    const row = slot & pageMask;
+    return (page.flags[row]! & slotFlag.live) !== 0 && page.sequence[row] === sequence &&
+      page.newer[row] !== slot;
+  }
+
   giveBack(slot: Slot): void {
     const page = this.#pages[slot >> pageBits]!;
     const row = slot & pageMask;

@@ -102,24 +102,38 @@ export class WaitingMessages implements MessageLog {
     this.#memory.release(slot);
   }
 
-  bury(slot: Slot, reason: string): void {
+  bury(slot: Slot, reason: string, done: () => void = () => {}): void {
     const disk = this.#disk;
-    if (disk === undefined) return this.release(slot);
+    if (disk === undefined) {
+      this.release(slot);
+      return done();
+    }
+    const direction = this.isUp(slot) ? "up" : "down";
+    const message = this.bodyText(slot);
     const letter = {
       time: new Date(disk.clock.now()).toISOString(),
       reason,
-      direction: this.isUp(slot) ? "up" : "down",
+      direction,
       clientId: disk.writer.placer.client(this.clientIndex(slot)).id,
-      messageId: disk.messageIdIn(this.isUp(slot) ? "up" : "down", this.bodyText(slot)),
-      message: this.bodyText(slot),
+      messageId: disk.messageIdIn(direction, message),
+      message,
     } as const;
-    const sequence = this.sequence(slot);
-    const mayBeOnDisk = disk.writer.placer.leaves(slot);
-    this.#memory.release(slot);
-    // Its end is noted only when the letter is safe: else a crash between the two would lose it.
+    this.#memory.setAside(slot);
+    // Until the letter is safe its record may not go, be it with its segment: a crash between the two
+    // would lose it.
     disk.deadLetters.add(letter, () => {
-      if (mayBeOnDisk) disk.writer.done(sequence);
+      if (disk.writer.placer.leaves(slot)) disk.writer.done(this.sequence(slot));
+      this.#memory.forget(slot);
+      done();
     });
+  }
+
+  canBury(slot: Slot): boolean {
+    return this.#disk?.deadLetters.hasRoom(this.bodyBytes(slot)) ?? true;
+  }
+
+  isWaiting(slot: Slot, sequence: number): boolean {
+    return this.#memory.table.isLinked(slot, sequence);
   }
 
   deadLetters(count: number): Promise<readonly DeadLetter[]> {

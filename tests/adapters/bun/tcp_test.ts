@@ -1,13 +1,35 @@
 import { dlopen } from "bun:ffi";
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
 import { bunTcp } from "../../../src/adapters/bun/tcp.ts";
 import { openFiles } from "../open_files.ts";
 import { tcpConformance } from "../tcp_conformance.ts";
+import { until, withPair } from "../tcp_recorder.ts";
 import { tcpTlsConformance } from "../tcp_tls_conformance.ts";
 
 const bunUnderTest = { name: "bunTcp", port: bunTcp, openResources: openFiles, silentAddress };
 
 tcpConformance(bunUnderTest);
 tcpTlsConformance(bunUnderTest);
+
+describe("bunTcp: memory", () => {
+  it("a large piece is given back when its handler is done", async () => {
+    const sent = new Uint8Array(4 << 20).map((_, at) => at * 7);
+    const pieces: { bytes: Uint8Array; came: number }[] = [];
+    const server = {
+      data: (_connection: unknown, bytes: Uint8Array) =>
+        void pieces.push({ bytes, came: bytes.length }),
+    };
+    await withPair(bunTcp(), { server }, async ({ client, server }) => {
+      client.connection.write(sent);
+      await until(() => server.bytes === sent.length, "all of it came");
+      assert.deepEqual(Buffer.concat(server.chunks), Buffer.from(sent));
+      const large = pieces.filter(({ came }) => came >= 65_536);
+      assert.ok(large.length > 0, "no piece was large");
+      assert.deepEqual(large.filter(({ bytes }) => bytes.length > 0), []);
+    });
+  });
+});
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

@@ -12,7 +12,7 @@ import { runtimeUnderTest } from "../../tested_runtime.ts";
 import { EchoQueue } from "./echo_queue.ts";
 import { echoLimits } from "./echo_limits.ts";
 
-const { tcp, clock, random, log } = await runtimeUnderTest();
+const { tcp, clock, random, crypto, log } = await runtimeUnderTest();
 const logger = log.open({ level: "error", format: "pretty", stderr: true });
 
 function dial(url: string): void {
@@ -31,6 +31,7 @@ function dial(url: string): void {
     tcp,
     clock,
     random,
+    crypto,
     logger,
     upstreamAck: "none",
     messageBytesMax: echoLimits.messageBytesMax,

@@ -93,8 +93,10 @@ async function live(seed: number): Promise<void> {
   }
   await run.settle();
   assert.deepEqual(await found(run), stateOf(events));
+  // Four to ten times as much was written. Files that are half dead may be there, and those that a
+  // fault held up.
   const needed = maxPerClient * clients.length * 140;
-  assert.ok(stage.disk.bytesKept < 2 * needed + 10 * segmentBytes, `${stage.disk.bytesKept} bytes`);
+  assert.ok(stage.disk.bytesKept < 3 * needed + 10 * segmentBytes, `${stage.disk.bytesKept} bytes`);
 }
 
 it(

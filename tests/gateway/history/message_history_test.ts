@@ -141,13 +141,32 @@ describe("MessageHistory", () => {
     const run = await stage.open({ maxPerClient: 50 });
     for (const id of many) run.add("a", id);
     const config = { enabled: true, maxTotalMB: 1, maxMsgSizeKB: 64, cleanupHours: 24 };
-    run.history.reconfigure({ ...config, maxPerClient: 5 });
+    const memory = { maxMemoryMB: 64 };
+    run.history.reconfigure({ ...config, maxPerClient: 5 }, memory);
     assert.deepEqual(await run.texts("a"), last(5));
-    run.history.reconfigure({ ...config, maxPerClient: 5, enabled: false });
+    run.history.reconfigure({ ...config, maxPerClient: 5, enabled: false }, memory);
     run.add("a", "off");
     assert.deepEqual(await run.texts("a"), []);
-    run.history.reconfigure({ ...config, maxPerClient: 5 });
+    run.history.reconfigure({ ...config, maxPerClient: 5 }, memory);
     assert.deepEqual(await run.texts("a"), last(5));
+  });
+
+  it("reconfigure(): lower limits push out bit by bit, and never all for one message", async () => {
+    const stage = historyStage();
+    const run = await stage.open({ maxPerClient: 10_000 }, { persistFile: "" });
+    for (let n = 0; n < 5_000; n++) run.add("a", `${n}`, "x".repeat(1_000));
+    const config = { enabled: true, maxTotalMB: 1, maxMsgSizeKB: 64, cleanupHours: 24 };
+    run.history.reconfigure({ ...config, maxPerClient: 10_000 }, { maxMemoryMB: 16 });
+    const count = () => run.history.figures.messages;
+    run.add("a", "next");
+    assert.ok(count() <= 4_001 && count() > 3_000, `${count()}`);
+    run.history.tick();
+    assert.ok(count() < 1_100, `${count()}`);
+    run.history.reconfigure({ ...config, maxTotalMB: 1_024, maxPerClient: 10_000 }, {
+      maxMemoryMB: 1,
+    });
+    run.history.tick();
+    assert.ok(count() * 1_000 < 131_072, `${count()}: an eighth of the memory`);
   });
 
   it("a slice stays readable when what it names is pushed out and its file is due to go", async () => {

@@ -234,31 +234,6 @@ describe("ClientIdentity.open()", () => {
   }
 });
 
-describe("ClientIdentity.reload()", () => {
-  it("takes the keys as they are now, or keeps those that it has and says why", async () => {
-    const files = fakeFiles();
-    const write = (text: string) => files.replace("keys", new TextEncoder().encode(text));
-    await write(rsa.publicPem);
-    const config = { ...roomyGateway.jwt, publicKeyFile: "keys" };
-    const opened = await ClientIdentity.open(config, { files, clock });
-    assert.ok(opened.ok);
-    const { identity } = opened;
-    const isTaken = async (pair: KeyPair) =>
-      (await identity.prove(makeToken(claimsFor("a"), pair.signer), "a")).ok;
-    await write(ed.publicPem);
-    assert.deepEqual([await isTaken(rsa), await isTaken(ed)], [true, false]);
-    assert.equal(await identity.reload(), undefined);
-    assert.deepEqual([await isTaken(rsa), await isTaken(ed)], [false, true]);
-    await write("garbage");
-    assert.match(await identity.reload() ?? "", /^Cannot use the keys in "keys": /);
-    assert.deepEqual([await isTaken(rsa), await isTaken(ed)], [false, true]);
-    const other = { ...config, publicKeyFile: "", secret: sharedSecret, required: false };
-    assert.equal(await identity.reload(other), undefined);
-    assert.equal((await identity.prove(makeToken(claimsFor("a")), "a")).ok, true);
-    assert.deepEqual([await isTaken(ed), identity.isRequired], [false, false]);
-  });
-});
-
 const clock = { now: () => madeAt * 1_000 };
 
 async function verdict(

@@ -10,7 +10,7 @@ import { fakeClock } from "../../fakes/clock.ts";
 import { fakeDisk } from "../../fakes/log_files.ts";
 import { fakeRandom } from "../../fakes/random.ts";
 import { hashMessageId } from "../../../src/gateway/dedup_window.ts";
-import { bodyOf, type LogRun, logStage } from "./log_stage.ts";
+import { bodyOf, type LogRun, logStage, stem } from "./log_stage.ts";
 
 const seeds = Number(process.env["FREEKILL_GW_LOG_SEEDS"] ?? 200);
 const firstSeed = Number(process.env["FREEKILL_GW_TEST_SEED"] ?? 1);
@@ -29,6 +29,8 @@ interface Sent {
   /** It was said that it could not be stored: it is not acknowledged. */
   isRefused: boolean;
   isDoubtful: boolean;
+  /** It was given up: its dead letter is safe, or it comes back. */
+  isBuried: boolean;
   /** Its leaving was noted on disk for sure. */
   isGone: boolean;
   returns: number;
@@ -106,6 +108,7 @@ class LogSimulation {
         isCommitted: false,
         isRefused: false,
         isDoubtful: false,
+        isBuried: false,
         isGone: false,
         returns: 0,
       });
@@ -117,7 +120,8 @@ class LogSimulation {
     for (const sent of this.#sent.values()) {
       if (sent.slot === undefined || this.#random.fraction() > share) continue;
       assert.equal(this.#run.log.bodyText(sent.slot), sent.body);
-      if (this.#chance(0.05)) this.#run.log.bury(sent.slot, "expired");
+      sent.isBuried = this.#chance(0.05);
+      if (sent.isBuried) this.#run.log.bury(sent.slot, "expired");
       else this.#run.log.release(sent.slot);
       sent.slot = undefined;
     }
@@ -194,6 +198,7 @@ class LogSimulation {
         assert.ok(++sent.returns < 20, `${messageId} returns without end`);
       }
       sent.slot = slot;
+      sent.isBuried = false;
       sent.sequence = log.sequence(slot);
       // It was read from the disk; but after a failed sync perhaps from the system's memory alone,
       // which no program can tell apart.
@@ -201,10 +206,14 @@ class LogSimulation {
       if (sent.isDoubtful) sent.sequence = Infinity;
       else sent.isCommitted = true;
     }
+    const letters = this.#letters();
     for (const [messageId, sent] of this.#sent) {
       if (found.has(messageId)) continue;
       // Its sequence number may be another's from now on.
       sent.sequence = Infinity;
+      if (sent.isBuried && sent.isCommitted) {
+        assert.ok(letters.has(messageId), `${messageId} was given up, and no letter tells of it`);
+      }
       if (sent.slot === undefined) continue;
       assert.ok(!sent.isCommitted, `${messageId} was committed and is gone`);
       sent.slot = undefined;
@@ -221,6 +230,14 @@ class LogSimulation {
       const key = `${sent.client} ${hashKey(messageId)} ${sent.body.length}`;
       assert.ok(known.has(key), `${messageId} is not known any more`);
     }
+  }
+
+  /** Ids of the messages whose dead letters are on the disk. */
+  #letters(): Set<string> {
+    const name = `${stem}.dead`;
+    if (!this.#disk.names().includes(name)) return new Set();
+    const lines = new TextDecoder().decode(this.#disk.bytes(name)).split("\n");
+    return new Set(lines.map((line) => /"messageId":"(m\d+)"/.exec(line)?.[1] ?? ""));
   }
 
   #noteCommitted(): void {

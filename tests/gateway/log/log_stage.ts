@@ -12,6 +12,7 @@ import {
   type RecoveredId,
   type Slot,
 } from "../../../src/gateway/log/message_log_types.ts";
+import { defaultGateway } from "../../config/default_gateway.ts";
 import { type FakeClock, fakeClock } from "../../fakes/clock.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { type FakeDisk, fakeDisk } from "../../fakes/log_files.ts";
@@ -20,16 +21,10 @@ import { fakeRandom } from "../../fakes/random.ts";
 export const stem = "data/buffer.log";
 
 export const bufferConfig: BufferConfig = {
+  ...defaultGateway.buffer,
   size: 10_000,
   persistFile: stem,
   maxBytes: 16 * 1024 * 1024,
-  fsync: "always",
-  fsyncMinIntervalMs: 2,
-  upstreamAck: "auto",
-  retries: 0,
-  ttlSeconds: 0,
-  overflow: "reject",
-  dedupWindowMs: 600_000,
 };
 
 /** A message that was read back. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { hashMessageId } from "../../../src/gateway/dedup_window.ts";
 import type { Slot } from "../../../src/gateway/log/message_log_types.ts";
-import { bodyOf, type LogRun, type LogStage, logStage, waiting } from "./log_stage.ts";
+import { bodyOf, type LogRun, type LogStage, logStage, stem, waiting } from "./log_stage.ts";
 
 const kilo = 1_024;
 const long = { timeout: 60_000 };
@@ -49,6 +49,42 @@ async function traffic(
   for (let time = 0; time < 50; time++) await stage.clock.advanceAsync(100);
   return { frames, stuck };
 }
+
+describe("MessageLog.bury()", () => {
+  it("keeps a message in the log until its dead letter is safe, whatever becomes of its segment", async () => {
+    const stage = logStage();
+    const run = await stage.open({ dedupWindowMs: 1_000 }, limits);
+    const slot = run.append("anna", "dying", { ackAsked: true });
+    const sequence = run.log.sequence(slot);
+    await stage.clock.advanceAsync(5);
+    assert.equal(run.committed, sequence);
+    stage.disk.fails = ({ path, verb }) =>
+      path.endsWith(".dead") && verb === "append" ? "ENOSPC" : undefined;
+    let isSafe = false;
+    run.log.bury(slot, "expired", () => isSafe = true);
+    assert.deepEqual([run.log.depth, run.log.isWaiting(slot, sequence)], [0, false]);
+    // All else in its segment has left, and the log goes on.
+    await traffic(stage, run, { rounds: 50, stuckEvery: Infinity, ackAsked: false });
+    assert.equal(isSafe, false);
+    assert.equal(stage.disk.names().includes(`${stem}.000001`), false, "its segment went");
+    stage.disk.losePower(() => 0);
+    stage.disk.fails = undefined;
+    const again = await stage.open({ dedupWindowMs: 1_000 }, limits);
+    const found = again.messages.filter(({ messageId }) => messageId === "dying");
+    assert.deepEqual(found.map(({ client }) => client.id), ["anna"], "it came back");
+
+    again.log.bury(found[0]!.slot, "expired", () => isSafe = true);
+    await stage.clock.advanceAsync(5);
+    assert.equal(isSafe, true);
+    await traffic(stage, again, { rounds: 50, stuckEvery: Infinity, ackAsked: false });
+    stage.disk.losePower(() => 0);
+    const last = await stage.open({ dedupWindowMs: 1_000 }, limits);
+    assert.equal(last.messages.some(({ messageId }) => messageId === "dying"), false);
+    const [letter] = await last.log.deadLetters(1);
+    assert.deepEqual([letter?.clientId, letter?.messageId], ["anna", "dying"]);
+    await last.log.close();
+  });
+});
 
 describe("MessageLog keeps its files small", () => {
   it("writes no more than 1.3 bytes for each byte of messages of 100 bytes", async () => {

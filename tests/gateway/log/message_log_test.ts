@@ -84,6 +84,26 @@ describe("MessageLog", () => {
     await second.log.close();
   });
 
+  it("append() keeps long bodies of any characters, and their length in bytes", async () => {
+    const stage = logStage();
+    const first = await stage.open();
+    const bodies = ["é", "€", "😀", "a😀é€"].map((part) => part.repeat(20_000));
+    const slots = bodies.map((text, at) => first.append("anna", `m${at}`, { text }));
+    await first.log.flush();
+    const all = bodies.map((text, at) => bodyOf(`m${at}`, text));
+    assert.deepEqual(slots.map((slot) => first.log.bodyText(slot)), all);
+    const bytes = new TextEncoder().encode(all.join("")).length;
+    assert.equal(first.log.bytes, bytes);
+    const lone = first.append("anna", "lone", { text: "\ud83d".repeat(9_000) });
+    assert.equal(first.log.bodyText(lone), bodyOf("lone", "\ufffd".repeat(9_000)));
+    first.log.release(lone);
+    await first.log.close();
+    const second = await stage.open();
+    assert.deepEqual(waiting(second), all);
+    assert.equal(second.log.bytes, bytes);
+    await second.log.close();
+  });
+
   it("append() refuses over `size` and over `maxBytes`", async () => {
     const stage = logStage();
     const { log, append } = await stage.open({ size: 2, maxBytes: 1_000 });

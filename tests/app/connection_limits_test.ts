@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { connectionsFor } from "../../src/app/server.ts";
+import { connectionsFor } from "../../src/app/connection_limits.ts";
 
 it("connectionsFor() leaves room for other files, and never takes all of a small limit for them", () => {
   assert.equal(connectionsFor(20_000), 19_488);
