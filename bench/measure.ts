@@ -73,6 +73,25 @@ export function median(values: readonly number[]): number {
 
 /** What else the machine was doing when this benchmark was started. */
 const loadAtStart = loadavg()[0] ?? 0;
+const timesAtStart = machineTimes();
+
+/** From so much on, in percent, figures are the host's as much as ours. */
+const stolenPercentMax = 1;
+
+/** Clock ticks of all processors: all of them, and those in which the host of this virtual machine ran
+ * others (`steal` of proc(5)). */
+function machineTimes(): { readonly all: number; readonly stolen: number } {
+  const line = /^cpu +(.*)$/m.exec(readFileSync("/proc/stat", "utf8"));
+  const ticks = (line?.[1] ?? "").split(" ").slice(0, 8).map(Number);
+  return { all: ticks.reduce((sum, value) => sum + value, 0), stolen: ticks[7] ?? 0 };
+}
+
+/** What the host took of the processors since this benchmark was started. */
+function stolenPercent(): number {
+  const now = machineTimes();
+  const all = now.all - timesAtStart.all;
+  return all === 0 ? 0 : 100 * (now.stolen - timesAtStart.stolen) / all;
+}
 
 /** Prints a table, or with `--json` one object: `{benchmark, machine, figures}`. */
 export function report(benchmark: string, figures: readonly Figure[]): void {
@@ -81,6 +100,7 @@ export function report(benchmark: string, figures: readonly Figure[]): void {
       cpu: cpus()[0]?.model,
       cores: cpus().length,
       loadAtStart,
+      stolenPercent: stolenPercent(),
       bun: Bun.version,
     };
     const judged = figures.map((figure) => ({ ...figure, met: isMet(figure) }));
@@ -98,6 +118,12 @@ export function report(benchmark: string, figures: readonly Figure[]): void {
   console.log(`\n${benchmark}`);
   if (loadAtStart > cpus().length / 2) {
     console.log(`  (the machine was busy: load average ${loadAtStart} on ${cpus().length} cores)`);
+  }
+  const stolen = stolenPercent();
+  if (stolen > stolenPercentMax) {
+    console.log(
+      `  (the host of this virtual machine took ${stolen.toFixed(0)} % of its processors)`,
+    );
   }
   for (const [name = "", value = "", goal = ""] of rows) {
     const line = `  ${name.padEnd(widths[0] ?? 0)}  ${value.padStart(widths[1] ?? 0)}  ${goal}`;

@@ -295,8 +295,9 @@ class BunConnection<T> implements TcpConnection<T> {
     } catch (error) {
       this.#failed(error);
     }
-    // Each is its own; a collector would let those of a large message pile up to its size.
-    if (bytes.length >= FREED_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
+    // Each has memory of its own; a collector would let a large message's pile up to its size.
+    const isAlone = bytes.length === bytes.buffer.byteLength;
+    if (isAlone && bytes.length >= FREED_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
   }
 
   /** Bun also calls it when nothing waits. */
