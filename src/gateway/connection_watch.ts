@@ -10,9 +10,12 @@ import type { MemoryAccount } from "./memory_account.ts";
 /** One timer serves all connections: each of its ticks visits as many as are due. */
 const tickMs = 250;
 
-/** Visits in one turn of the event loop. A ping is a write to the system: all that are due among
- * 19,000 clients in one go held messages up by 5 ms, four times a second. */
+/** Visits in one turn of the event loop. A ping is a write to the system, and its pong a read: all
+ * that are due among 19,000 clients in one go held messages up by 5 ms, four times a second. */
 const visitsATurn = 16;
+
+/** Within this part of a tick the turns are spread, so that they are done before the next one. */
+const spreadShare = 0.8;
 
 /** A tick that comes later than this means that this process stood still, not that clients were
  * silent: what they sent meanwhile is yet to be read. */
@@ -48,6 +51,8 @@ export class ConnectionWatch {
   /** Visits that the turns after this one make. */
   #visitsLeft = 0;
   #isNoting = false;
+  #visitGapMs = 0;
+  #cancelVisits = () => {};
   readonly #visitOn = () => this.#visitSome();
   /** Time as far as clients could show a sign of life. */
   #livelyMs = 0;
@@ -113,6 +118,7 @@ export class ConnectionWatch {
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;
+    this.#cancelVisits();
     this.#visitsLeft = 0;
     this.#options.memory.set("outbound", 0);
   }
@@ -132,13 +138,15 @@ export class ConnectionWatch {
   #visitDue(elapsedMs: number): void {
     const { size } = this.#options.ring;
     this.#visitsDue += size * elapsedMs / this.#roundMs;
-    // One round in so many, rather than a time of its own for each connection.
-    this.#isNoting = this.#livelyMs % this.#noteEveryMs < this.#roundMs;
+    // One round in so many, rather than a time of its own for each connection. Not the first: all who
+    // came then are noted already.
+    this.#isNoting = this.#livelyMs % this.#noteEveryMs >= this.#noteEveryMs - this.#roundMs;
     const visits = Math.min(size, Math.floor(this.#visitsDue));
     this.#visitsDue = Math.min(1, this.#visitsDue - visits);
-    const isGoingOn = this.#visitsLeft > 0;
     this.#visitsLeft = Math.min(size, this.#visitsLeft + visits);
-    if (!isGoingOn) this.#visitSome();
+    this.#visitGapMs = Math.floor(tickMs * spreadShare * visitsATurn / this.#visitsLeft);
+    this.#cancelVisits();
+    this.#visitSome();
   }
 
   #visitSome(): void {
@@ -153,7 +161,7 @@ export class ConnectionWatch {
       }
     }
     this.#visitsLeft = Math.min(this.#visitsLeft - visits, ring.size);
-    if (this.#visitsLeft > 0) clock.soon(this.#visitOn);
+    if (this.#visitsLeft > 0) this.#cancelVisits = clock.after(this.#visitGapMs, this.#visitOn);
   }
 
   #visit(connection: ClientConnection): void {
