@@ -75,10 +75,22 @@ export class HistoryCleaner {
   async #clean(): Promise<void> {
     const { blocks } = this.#parts;
     while (!this.#isClosed && this.#isNeeded()) {
+      this.#markDead();
       const oldest = blocks.segments[0]!;
       if (oldest.live > 0 && oldest.removableAt === undefined) await this.#copyForward(oldest);
       if (oldest.live > 0) return;
       if (!await this.#remove(oldest)) return;
+    }
+  }
+
+  /** All that nothing is needed of wait for the same sync: one after the other, they would be left
+   * behind by what a flood writes. */
+  #markDead(): void {
+    const { blocks, writer } = this.#parts;
+    if (writer === undefined) return;
+    for (const segment of blocks.segments) {
+      if (segment === blocks.current || segment.live > 0) break;
+      segment.removableAt ??= blocks.appended;
     }
   }
 

@@ -332,6 +332,8 @@ export class MessageHistory {
       this.#sequence = Math.floor(now) * 1_000;
     }
     this.#trimAll();
+    // A run that ends soon again must not leave it to the next.
+    this.#cleaner.look();
   }
 
   /** What was read back may be more than the limits of today allow. */

@@ -169,6 +169,37 @@ describe("MessageHistory", () => {
     assert.ok(count() * 1_000 < 131_072, `${count()}: an eighth of the memory`);
   });
 
+  it("files of which nothing is needed go together, so that a flood does not leave them behind", async () => {
+    const stage = historyStage();
+    const run = await stage.open({ maxPerClient: 5 }, { limits: smallLimits });
+    let written = 0;
+    // There is always something that is not safe yet.
+    stage.disk.fails = ({ verb, number }) => {
+      if (verb === "sync") run.add("loud", `meanwhile ${number}`);
+      return undefined;
+    };
+    for (let round = 0; round < 160; round++) {
+      for (let n = 0; n < 25; n++) run.add("loud", `${round}-${n}`);
+      await run.pass(50);
+      written = stage.disk.bytesAppended;
+    }
+    // What two seconds brought: one until the next sync, and one until what was said of it is safe.
+    assert.ok(stage.disk.bytesKept < written / 2, `${stage.disk.bytesKept} of ${written} are kept`);
+  });
+
+  it("files that a run left behind which was killed go at the next start", async () => {
+    const stage = historyStage();
+    const run = await stage.open({ maxPerClient: 5 }, { limits: smallLimits });
+    for (let n = 0; n < 1_000; n++) run.add("loud", `${n}`);
+    await run.pass(500);
+    assert.ok(stage.disk.bytesKept > 20 * 4_096, "nothing went yet");
+    stage.disk.kill();
+    const again = await stage.open({ maxPerClient: 5 }, { limits: smallLimits });
+    await again.pass(100);
+    assert.ok(stage.disk.bytesKept < 4 * 4_096, `${stage.disk.bytesKept} bytes kept`);
+    assert.equal((await again.texts("loud")).length, 5);
+  });
+
   it("a slice stays readable when what it names is pushed out and its file is due to go", async () => {
     const stage = historyStage();
     const run = await stage.open({ maxPerClient: 10 }, { limits: smallLimits });
