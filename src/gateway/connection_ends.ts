@@ -20,6 +20,7 @@ export type ConnectionEnd =
   | "going_away"
   | "kicked"
   | "too_big"
+  | "memory"
   | "protocol_error"
   | "invalid_text"
   | "owner_failed";
@@ -88,6 +89,7 @@ const ours: ReadonlyMap<string, ConnectionEnd> = new Map<string, ConnectionEnd>(
     [webSocketCloseByAdapter.tooBig, "too_big"],
     [webSocketCloseByAdapter.flood, "flood"],
     [webSocketCloseByAdapter.slowConsumer, "slow"],
+    [webSocketCloseByAdapter.memory, "memory"],
     [webSocketCloseByAdapter.protocolError, "protocol_error"],
     [webSocketCloseByAdapter.invalidText, "invalid_text"],
     [webSocketCloseByAdapter.ownerFailed, "owner_failed"],

@@ -16,13 +16,19 @@ const bytesPerSecondMin = 256 << 20;
 /** Control frames and what a message grows by come on top of what the connections themselves allow. */
 const outboundSlackBytes = 1 << 20;
 
+/** Of the memory that the gateway may use, what a runtime may keep of large messages that are gone. */
+const receiveShare = 0.25;
+const mebibyte = 1_048_576;
+
 /** Limits for the adapter, which are there for what the door itself cannot see or stop. */
+
 export function doorLimits(config: GatewayConfig): WebSocketLimits {
-  const { maxMessageSize, messagesPerSecond, messageBurst, outboundBytesMax } = config;
+  const { maxMessageSize, messagesPerSecond, messageBurst, outboundBytesMax, memory } = config;
   return {
     messageBytesMax: maxMessageSize,
     // A message of several bytes a character, or larger than the limit, goes when nothing waits.
     outboundBytesMax: 3 * outboundBytesMax + 2 * maxMessageSize + outboundSlackBytes,
+    receiveBytesMax: Math.max(memory.maxMemoryMB * mebibyte * receiveShare, 2 * maxMessageSize),
     inbound: {
       messagesPerSecond: messagesPerSecond === 0
         ? messagesPerSecondUnlimited

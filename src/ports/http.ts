@@ -31,6 +31,9 @@ export const webSocketCloseByAdapter = {
   flood: { code: 1008, reason: "flood" },
   /** More than `outboundBytesMax` bytes were waiting for the peer. */
   slowConsumer: { code: 1013, reason: "slow consumer" },
+  /** It once sent a large message, for which the runtime still keeps memory that others need. Nothing
+   * of it is lost. */
+  memory: { code: 1013, reason: "memory" },
   /** The peer broke RFC 6455. Each runtime words the reason its own way. */
   protocolError: { code: 1002, reason: "protocol error" },
   /** A text message was not UTF-8, or a message could not be inflated. */
@@ -92,6 +95,9 @@ export interface WebSocketHandlers<T> {
 export interface WebSocketLimits {
   readonly messageBytesMax: number;
   readonly outboundBytesMax: number;
+  /** What the runtime may keep for connections because of large messages that they have sent; past it
+   * those who sent none for the longest are closed (`memory`). undefined: any. */
+  readonly receiveBytesMax?: number;
   /**
    * Messages and bytes per second with a burst of `burstSeconds` seconds' worth; more is `flood`.
    * Meant for gross floods: after a while below the rate, up to two bursts may pass at once.

@@ -55,6 +55,7 @@ describe("ConnectionEnds", () => {
         "kicked",
         "left",
         "lost",
+        "memory",
         "owner_failed",
         "protocol_error",
         "replaced",

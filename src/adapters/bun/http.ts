@@ -23,6 +23,7 @@ import {
 } from "../http_rules.ts";
 import { checkTlsKeyPair } from "../node/tls_key_pair.ts";
 import { PendingUpgrades } from "../pending_upgrades.ts";
+import { ReceiveBuffers } from "./receive_buffers.ts";
 import { BunTlsServer } from "./tls_server.ts";
 import {
   BunWebSocketConnection,
@@ -52,6 +53,7 @@ export function bunHttp({ idleSecondsMax = httpIdleSecondsMax } = {}): HttpServe
         traffic: { bytesReceived: 0 },
         ...webSocket,
         pending: new PendingUpgrades(),
+        buffers: new ReceiveBuffers(),
         error,
       };
       try {

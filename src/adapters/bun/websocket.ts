@@ -11,6 +11,7 @@ import {
 import { asError, isWorthIt, sendableClose } from "../http_rules.ts";
 import type { PendingUpgrades } from "../pending_upgrades.ts";
 import { InboundMeter } from "../inbound_meter.ts";
+import type { ReceiveBuffers } from "./receive_buffers.ts";
 
 /** What all connections of one server share. */
 export interface BunWebSocketOwner<T> {
@@ -19,6 +20,7 @@ export interface BunWebSocketOwner<T> {
   readonly handlers: WebSocketHandlers<T>;
   readonly traffic: WebSocketTraffic;
   readonly pending: PendingUpgrades;
+  readonly buffers: ReceiveBuffers;
   error(error: Error): void;
 }
 
@@ -118,6 +120,7 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
     const bytes = typeof message === "string" ? Buffer.byteLength(message) : message.byteLength;
     if (!this.#count(bytes)) return;
     this.#owner.traffic.bytesReceived += bytes;
+    this.#owner.buffers.received(this, bytes, this.#owner.limits.receiveBytesMax);
     this.#owner.handlers.message(this, message);
   }
 
@@ -140,6 +143,7 @@ export class BunWebSocketConnection<T> extends InboundMeter implements WebSocket
 
   /** The socket is gone, by whatever end. */
   closed(code: number, reason: string): void {
+    this.#owner.buffers.left(this);
     if (this.#state === "closing") return;
     this.#state = "closing";
     this.#socket = this.remoteHost;
