@@ -96,7 +96,7 @@ export class MemoryAccount {
 export function transferRoom(memory: MemoryAccount): FrameRoom {
   return {
     reserve: (bytes) => {
-      if (!memory.admits(bytes) || memory.totalBytes + bytes > memory.limitBytes) return false;
+      if (!memory.hasRoom(bytes)) return false;
       memory.add("transfers", bytes);
       return true;
     },

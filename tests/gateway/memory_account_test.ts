@@ -14,10 +14,10 @@ describe("transferRoom()", () => {
     assert.equal(room.reserve(5 * mebibyte), true);
     assert.equal(memory.bytes("transfers"), 5 * mebibyte);
     assert.equal(room.reserve(6 * mebibyte), false, "over the limit");
-    assert.equal(room.reserve(4 * mebibyte), true);
-    assert.equal(room.reserve(mebibyte / 2), false, "over the watermark");
-    assert.equal(memory.totalBytes, 9 * mebibyte);
-    room.giveBack(4 * mebibyte);
+    assert.equal(room.reserve(4 * mebibyte), false, "over the watermark");
+    assert.equal(room.reserve(3 * mebibyte), true);
+    assert.equal(memory.totalBytes, 8 * mebibyte);
+    room.giveBack(3 * mebibyte);
     room.giveBack(5 * mebibyte);
     assert.equal(memory.totalBytes, 0);
   });

@@ -106,8 +106,11 @@ function writer(path: string, file: FileHandle, sizeFound: number): LogFileWrite
   }
 
   async function close(): Promise<void> {
-    await synced?.close();
-    await file.close();
+    try {
+      await synced?.close();
+    } finally {
+      await file.close();
+    }
   }
 
   return {
@@ -131,19 +134,21 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
 
 /**
  * The same file once more, its writes done when they would survive a power loss (O_DSYNC): one trip
- * to the thread pool in place of two. Null where the kernel does not say that it took the flag.
+ * to the thread pool in place of two. Null where the kernel does not say that it took the flag, and
+ * where no more files can be opened: the two calls do the same.
  */
 async function openSynced(path: string): Promise<FileHandle | null> {
   if (process.platform !== "linux") return null;
   const { O_WRONLY, O_APPEND, O_DSYNC } = constants;
-  const file = await open(path, O_WRONLY | O_APPEND | O_DSYNC);
+  const file = await open(path, O_WRONLY | O_APPEND | O_DSYNC).catch(() => null);
+  if (file === null) return null;
   try {
     const flags = /^flags:\s*([0-7]+)$/m.exec(
       await readFile(`/proc/self/fdinfo/${file.fd}`, "utf8"),
     );
     if ((parseInt(flags?.[1] ?? "0", 8) & O_DSYNC) === O_DSYNC) return file;
   } catch {
-    // Without /proc nobody knows; the two calls do the same.
+    // Without /proc nobody knows.
   }
   await file.close();
   return null;

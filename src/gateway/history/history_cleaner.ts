@@ -83,8 +83,8 @@ export class HistoryCleaner {
     }
   }
 
-  /** All that nothing is needed of wait for the same sync: one after the other, they would be left
-   * behind by what a flood writes. */
+  /** All that nothing is needed of wait for the same sync: one a sync, a backlog of them would never
+   * get smaller while messages come. */
   #markDead(): void {
     const { blocks, writer } = this.#parts;
     if (writer === undefined) return;
